@@ -1,0 +1,97 @@
+package chrome
+
+import (
+	"bytes"
+	"strings"
+
+	"omnitrace/trace"
+)
+
+// gpuArgs are the arguments that tie a row to a device and to its launch.
+type gpuArgs struct {
+	correlation    int64
+	device, stream []byte // as in the file, nil where missing
+	task           []byte // Ascend's "Task Type"
+	detail         trace.Detail
+}
+
+// args reads the arguments of a GPU or launch row. The keys are those of
+// Kineto's output_json.cpp, and of Ascend's trace_view.json.
+func (b *batch) args(r *row) gpuArgs {
+	a := gpuArgs{correlation: trace.NoCorrelation}
+	walkArgs(r, func(key, v []byte) {
+		switch string(key) {
+		case "correlation":
+			n, status := integer(bytes.Trim(v, `"`))
+			if status != numberOK {
+				b.health.Add(trace.BadNumber, r.offset)
+				return
+			}
+			a.correlation = n
+			if v[0] == '"' {
+				b.health.Add(trace.NumberAsString, r.offset)
+			}
+		case "device":
+			a.device = bytes.Trim(v, `"`)
+		case "stream":
+			a.stream = bytes.Trim(v, `"`)
+		case "Task Type":
+			a.task = bytes.Trim(v, `"`)
+		case "grid":
+			a.detail.Grid = triple(v)
+		case "block":
+			a.detail.Block = triple(v)
+		case "bytes":
+			a.detail.Bytes, _ = integer(bytes.Trim(v, `"`))
+		case "graph node id":
+			a.detail.GraphNode, _ = integer(bytes.Trim(v, `"`))
+		}
+	})
+	return a
+}
+
+// waits reports whether an Ascend task only waits for another stream.
+func (a gpuArgs) waits() bool {
+	t := strings.ToUpper(strings.ReplaceAll(string(a.task), " ", "_"))
+	return strings.HasPrefix(t, "EVENT_WAIT") || strings.HasPrefix(t, "EVENT_RECORD") || strings.HasPrefix(t, "NOTIFY_WAIT")
+}
+
+var taskType = []byte(`"Task Type"`)
+
+func isTask(args []byte) bool { return args != nil && bytes.Contains(args, taskType) }
+
+// walkArgs calls yield for each argument of a row that a scanner has accepted,
+// with the text of the value.
+func walkArgs(r *row, yield func(key, value []byte)) {
+	if r.args == nil {
+		return
+	}
+	// The padding of the scanned text, or more rows, follow the object: it is
+	// whole, so no loop runs past its end.
+	t := tolerant{b: r.args[:len(r.args)+pad], n: len(r.args), guess: r.guessed}
+	t.members(0, maxDepth, func(key []byte, i int) (int, outcome) {
+		end, o := value(t.b, i, maxDepth), whole
+		if end < 0 || t.guess {
+			end, o = t.value(i, maxDepth)
+		}
+		if o == whole {
+			yield(key, t.b[i:end])
+		}
+		return end, o
+	})
+}
+
+// triple reads "[1, 2, 3]".
+func triple(v []byte) [3]int32 {
+	var t [3]int32
+	i := 0
+	for _, c := range v {
+		switch {
+		case c-'0' < 10 && i < 3:
+			t[i] = t[i]*10 + int32(c-'0')
+		case c == ',':
+			i++
+		}
+	}
+	return t
+}

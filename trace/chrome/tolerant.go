@@ -1,0 +1,313 @@
+package chrome
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"omnitrace/trace"
+)
+
+// Limits of what the tolerant scanner takes for one thing. They bound time and
+// memory on hostile input, and are far above what profilers write (the longest
+// row in the public corpus has 60 kB, the longest name 4 kB).
+const (
+	maxRow   = 32 << 20 // bytes of one row or top-level value
+	maxGuess = 64 << 10 // bytes of a name with unescaped quotes
+	maxKey   = 256      // bytes of a key, when guessing where a name ends
+)
+
+// An outcome says how far the tolerant scanner came.
+type outcome uint8
+
+const (
+	whole outcome = iota // read to its end
+	more                 // the text ends before it does
+	bad                  // not to be made sense of
+)
+
+// A tolerant scanner reads what JSON does not allow but profilers have
+// written: NaN, raw control characters, bytes that are not UTF-8, unknown
+// escapes, unescaped quotes, trailing commas. Defects are counted in health at
+// offsets relative to b.
+type tolerant struct {
+	b      []byte // followed by pad zero bytes, like all scanned text
+	n      int    // its length without them
+	health trace.Health
+	// guess makes a quote end a string only where the text behind it looks
+	// like the next part of an object.
+	guess bool
+}
+
+func newTolerant(b []byte) *tolerant { return &tolerant{b: b, n: len(b) - pad} }
+
+// row reads the event that begins at b[i]: first taking every unescaped quote
+// for the end of a string, and where that makes no sense, guessing.
+func (t *tolerant) row(i int, r *row) (int, outcome) {
+	for _, t.guess = range []bool{false, true} {
+		t.health = trace.Health{}
+		*r = row{offset: r.offset}
+		r.guessed = t.guess
+		end, o := t.rowOnce(i, r)
+		if o != bad {
+			return end, o
+		}
+	}
+	return i, bad
+}
+
+func (t *tolerant) rowOnce(i int, r *row) (int, outcome) {
+	seen := uint(0)
+	return t.members(i, maxDepth, func(key []byte, i int) (int, outcome) {
+		f, bit := r.field(string(key))
+		if string(key) == "args" {
+			bit = sawArgs
+		}
+		if seen&bit != 0 {
+			t.health.Add(trace.DuplicateKey, int64(i))
+		}
+		seen |= bit
+		c := t.b[i]
+		switch {
+		case f != nil && c != '{' && c != '[':
+			return t.scalar(i, f)
+		case bit == sawArgs && c == '{':
+			end, o := t.value(i, maxDepth)
+			if o == whole {
+				r.args = t.b[i:end]
+			}
+			return end, o
+		}
+		return t.value(i, maxDepth)
+	})
+}
+
+// members walks the object at b[i], calling value at the start of each value
+// for the index behind it.
+func (t *tolerant) members(i, depth int, value func(key []byte, i int) (int, outcome)) (int, outcome) {
+	for i++; ; {
+		i = t.space(i)
+		switch {
+		case i >= t.n:
+			return i, more
+		case t.b[i] == '}':
+			return i + 1, whole
+		case t.b[i] == ',':
+			i++
+			continue
+		}
+		key, at, o := t.key(i)
+		if o != whole {
+			return at, o
+		}
+		if i, o = value(key, at); o != whole {
+			return i, o
+		}
+		i = t.space(i)
+		if i < t.n && t.b[i] != ',' && t.b[i] != '}' {
+			return i, bad
+		}
+	}
+}
+
+// key reads `"key":` at b[i] and returns the key and where its value begins.
+func (t *tolerant) key(i int) ([]byte, int, outcome) {
+	if t.b[i] != '"' {
+		return nil, i, bad
+	}
+	end, o := t.text(i+1, true)
+	if o != whole {
+		return nil, i, o
+	}
+	key := t.b[i+1 : end]
+	i = t.space(end + 1)
+	switch {
+	case i >= t.n:
+		return nil, i, more
+	case t.b[i] != ':':
+		return nil, i, bad
+	}
+	if i = t.space(i + 1); i >= t.n {
+		return nil, i, more
+	}
+	return key, i, whole
+}
+
+// value returns the index behind the value at b[i].
+func (t *tolerant) value(i, depth int) (int, outcome) {
+	switch c := t.b[i]; {
+	case i >= t.n:
+		return i, more
+	case depth == 0:
+		return i, bad
+	case c == '{':
+		return t.members(i, depth, func(_ []byte, i int) (int, outcome) { return t.value(i, depth-1) })
+	case c == '[':
+		return t.elements(i, depth)
+	}
+	var f field
+	return t.scalar(i, &f)
+}
+
+func (t *tolerant) elements(i, depth int) (int, outcome) {
+	for i++; ; {
+		i = t.space(i)
+		switch {
+		case i >= t.n:
+			return i, more
+		case t.b[i] == ']':
+			return i + 1, whole
+		case t.b[i] == ',':
+			i++
+			continue
+		}
+		var o outcome
+		if i, o = t.value(i, depth-1); o != whole {
+			return i, o
+		}
+		i = t.space(i)
+		if i < t.n && t.b[i] != ',' && t.b[i] != ']' {
+			return i, bad
+		}
+	}
+}
+
+// scalar reads a string, a number or a bare word into f.
+func (t *tolerant) scalar(i int, f *field) (int, outcome) {
+	if t.b[i] == '"' {
+		end, o := t.text(i+1, false)
+		if o != whole {
+			return end, o
+		}
+		s := t.b[i+1 : end]
+		*f = field{s, true, bytes.IndexByte(s, '\\') < 0 && utf8.Valid(s)}
+		return end + 1, whole
+	}
+	end := i
+	for isWord(t.b[end]) {
+		end++
+	}
+	switch {
+	case end >= t.n:
+		return end, more
+	case end == i:
+		return i, bad
+	}
+	t.word(t.b[i:end], i, f)
+	return end, whole
+}
+
+func isWord(c byte) bool {
+	return c-'0' < 10 || c|0x20-'a' < 26 || c == '-' || c == '+' || c == '.' || c == '_'
+}
+
+// word sorts a bare word: f gets numbers, and stays empty for all else.
+func (t *tolerant) word(w []byte, i int, f *field) {
+	if _, ok := splitDecimal(w); ok {
+		*f = field{w, false, true}
+		return
+	}
+	switch string(bytes.ToLower(bytes.TrimLeft(w, "+-"))) {
+	case "true", "false", "null", "none":
+	case "nan", "inf", "infinity":
+		t.health.Add(trace.NaNLiteral, int64(i))
+	default:
+		t.health.Add(trace.BadNumber, int64(i))
+	}
+}
+
+// space skips white space, and whatever else is no printable character.
+func (t *tolerant) space(i int) int {
+	for ; i < t.n && t.b[i] <= ' '; i++ {
+		switch t.b[i] {
+		case ' ', '\n', '\r', '\t':
+		default:
+			t.health.Add(trace.ControlCharacter, int64(i))
+		}
+	}
+	return i
+}
+
+// text returns the index of the quote that ends the string that begins at
+// b[i], and counts what is wrong with it.
+func (t *tolerant) text(i int, key bool) (int, outcome) {
+	start, ascii := i, true
+	var h trace.Health
+	for ; i < t.n; i++ {
+		switch c := t.b[i]; {
+		case c == '"':
+			if t.guess && !t.closes(i, key) {
+				switch {
+				case i-start <= maxGuess:
+				case t.n-i > 2*maxKey: // what lies behind the quote was seen
+					return i, bad
+				default:
+					return i, more
+				}
+				h.Add(trace.UnescapedQuote, int64(i))
+				continue
+			}
+			if !ascii && !utf8.Valid(t.b[start:i]) {
+				h.Add(trace.InvalidUTF8, int64(start+firstInvalid(t.b[start:i])))
+			}
+			t.health.Merge(h, 0)
+			return i, whole
+		case c == '\\':
+			n := escape(t.b, i)
+			if n == 0 {
+				h.Add(trace.BadEscape, int64(i))
+				n = 1
+			}
+			i += n - 1
+		case c < 0x20:
+			h.Add(trace.ControlCharacter, int64(i))
+		case c >= 0x80:
+			ascii = false
+		}
+	}
+	return i, more
+}
+
+// closes reports whether the quote at b[i] ends its string: a colon behind a
+// key; behind a value a closing bracket, or a comma and another key.
+func (t *tolerant) closes(i int, key bool) bool {
+	i = t.peekSpace(i + 1)
+	if key {
+		return t.b[i] == ':'
+	}
+	switch t.b[i] {
+	case '}', ']':
+		return true
+	case ',':
+		return t.keyAt(t.peekSpace(i + 1))
+	}
+	return false
+}
+
+func (t *tolerant) keyAt(i int) bool {
+	if t.b[i] != '"' {
+		return false
+	}
+	end := bytes.IndexByte(t.b[i+1:min(i+1+maxKey, len(t.b))], '"')
+	return end >= 0 && t.b[t.peekSpace(i+1+end+1)] == ':'
+}
+
+// peekSpace is space without counting; at the end it returns t.n, where the
+// padding's zero is.
+func (t *tolerant) peekSpace(i int) int {
+	for i < t.n && t.b[i] <= ' ' {
+		i++
+	}
+	return min(i, t.n)
+}
+
+func firstInvalid(s []byte) int {
+	i := 0
+	for i < len(s) {
+		r, n := utf8.DecodeRune(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		i += n
+	}
+	return i
+}
