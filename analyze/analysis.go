@@ -1,0 +1,71 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+)
+
+// An Analysis makes one table of a session.
+type Analysis struct {
+	Name string // the table's, as in JSON and --table
+	Doc  string // one line for the help
+	// Run makes the table. It is given sessions with no work at all, too.
+	Run func(*Session) Table
+
+	order int // place among the tables of a summary
+}
+
+// registry holds the analyses that [All] lists; package-level variables fill it.
+var registry []Analysis
+
+// register adds an analysis to those that every summary has. A file that calls
+// it from a package-level variable is all that a new table needs.
+func register(order int, g *grouping) Analysis {
+	a := Analysis{Name: g.name, Doc: g.doc, Run: g.table, order: order}
+	registry = append(registry, a)
+	return a
+}
+
+// All lists the registered analyses in the order in which a summary shows them.
+func All() []Analysis {
+	return slices.SortedFunc(slices.Values(registry), func(a, b Analysis) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// Summarize makes the tables of the given analyses, and the totals.
+func (s *Session) Summarize(analyses []Analysis) *Summary {
+	sum := &Summary{
+		Run:      Run{Label: s.Label, Model: s.Model, GPUs: s.gpus(), Complete: s.Options.Complete},
+		Warnings: s.Warnings,
+	}
+	for _, src := range s.Sources {
+		sum.Sources = append(sum.Sources, src.SourceInfo)
+	}
+	for _, a := range analyses {
+		sum.Tables = append(sum.Tables, a.Run(s))
+	}
+	total := s.total()
+	for _, f := range standard {
+		sum.Totals.Cells = append(sum.Totals.Cells, f.of(total))
+	}
+	return sum
+}
+
+// TotalColumns describes the cells of Summary.Totals.
+func TotalColumns() []Column {
+	g := grouping{figures: standard}
+	return g.columns()
+}
+
+// gpus returns the names of the devices that did any work, sorted.
+func (s *Session) gpus() []string {
+	var names []string
+	for _, d := range s.devices {
+		if d.info.Name != "" {
+			names = append(names, d.info.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

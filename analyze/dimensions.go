@@ -1,0 +1,67 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"omnitrace/trace"
+)
+
+func id(name, doc string) Column   { return Column{Name: name, Unit: ID, Doc: doc} }
+func text(name, doc string) Column { return Column{Name: name, Unit: Text, Doc: doc} }
+
+// The dimensions of work.
+var (
+	stageDimension = dimension{key: "stage", Column: id("stage", "stage of the pipeline"),
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Stage) }}
+	replicaDimension = dimension{key: "replica", Column: id("replica", "copy of the stage"),
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Replica) }}
+	rankDimension = dimension{key: "rank", Column: id("rank", "rank within the replica"),
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Rank) }}
+	deviceDimension = dimension{key: "device", Column: id("device", "device as its process numbers it"),
+		id: func(s *Session, w *Work) int32 { return int32(s.devices[w.device].info.Index) }}
+	sourceDimension = dimension{key: "source", Column: text("source", "input file"),
+		id:   func(_ *Session, w *Work) int32 { return w.source },
+		text: func(s *Session, i int32) string { return s.Sources[i].ID }}
+	categoryDimension = dimension{key: "category", Column: text("category", "what sort of work it is, by the kernel's name"),
+		id:   func(_ *Session, w *Work) int32 { return w.category },
+		text: func(s *Session, i int32) string { return s.categories.Text(trace.NameID(i)) }}
+	kernelDimension = dimension{key: "kernel", Column: text("name", "the kernel's name"),
+		id:   func(_ *Session, w *Work) int32 { return w.name },
+		text: func(s *Session, i int32) string { return s.names.Text(trace.NameID(i)) }}
+	memoryDimension = dimension{key: "memory", Column: text("name", "direction of the copy, or memset"),
+		id: kernelDimension.id, text: kernelDimension.text}
+)
+
+// dimensions are those that work can be grouped by on request.
+var dimensions = []dimension{
+	stageDimension, replicaDimension, rankDimension, deviceDimension, sourceDimension,
+	categoryDimension, kernelDimension,
+}
+
+// Dimensions lists the names that [By] takes.
+func Dimensions() []string {
+	names := make([]string, len(dimensions))
+	for i, d := range dimensions {
+		names[i] = d.key
+	}
+	return names
+}
+
+// By returns an analysis that splits the GPU time by any dimensions, in the
+// order given. The error lists what there is.
+func By(keys []string) (Analysis, error) {
+	g := grouping{name: "by_" + strings.Join(keys, "_"), doc: "GPU time by " + strings.Join(keys, ", "), figures: standard}
+	for _, key := range keys {
+		i := slices.IndexFunc(dimensions, func(d dimension) bool { return d.key == key })
+		if i < 0 {
+			return Analysis{}, fmt.Errorf("unknown dimension %q: want one of %s", key, strings.Join(Dimensions(), ", "))
+		}
+		g.dims = append(g.dims, dimensions[i])
+	}
+	if len(keys) > maxDimensions {
+		return Analysis{}, fmt.Errorf("%d dimensions: at most %d can be combined", len(keys), maxDimensions)
+	}
+	return Analysis{Name: g.name, Doc: g.doc, Run: g.table}, nil
+}

@@ -1,0 +1,185 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A dimension is a property by which work is grouped.
+type dimension struct {
+	key string // its word in a row's key: "kernel"
+	Column
+	// id returns a work's value as a number, which sorts as the rows should;
+	// -1 stands for what could not be assigned.
+	id func(*Session, *Work) int32
+	// text returns the text that an id stands for; nil where the id is the value.
+	text func(*Session, int32) string
+}
+
+func (d *dimension) value(s *Session, id int32) Value {
+	switch {
+	case id < 0:
+		return Null
+	case d.text == nil:
+		return Int(id)
+	}
+	return Str(d.text(s, id))
+}
+
+// unattributed names the rows of what could not be assigned.
+const unattributed = "(unattributed)"
+
+func (d *dimension) word(s *Session, id int32) string {
+	switch {
+	case id < 0:
+		return unattributed
+	case d.text == nil:
+		return fmt.Sprint(id)
+	}
+	return d.text(s, id)
+}
+
+// A label is a column whose value all work of a row shares.
+type label struct {
+	Column
+	of func(*Session, *Work) Value
+}
+
+// A grouping is a table of work: a row for each combination of the values of
+// its dimensions, which are a partition of the work that keep lets pass.
+type grouping struct {
+	name, doc string
+	dims      []dimension
+	labels    []label
+	keep      func(*Work) bool // nil keeps all
+	figures   []figure
+	bySize    bool // largest first within the first dimension; else in the order of the dimensions
+	overall   bool // largest first in the whole table
+	top       int
+}
+
+// maxDimensions is how many dimensions one grouping may have.
+const maxDimensions = 8
+
+type groupKey [maxDimensions]int32
+
+type group struct {
+	key    groupKey
+	sample *Work
+	tally
+}
+
+// table groups the session's work.
+func (g *grouping) table(s *Session) Table {
+	groups := g.groups(s)
+	t := Table{Name: g.name, Doc: g.doc, Columns: g.columns(), Top: g.top, ShareOf: "of the run's busy time"}
+	wholes := map[int32]int64{}
+	if len(g.dims) > 1 && g.dims[0].key == stageDimension.key {
+		t.ShareOf = "of its stage's busy time"
+		for i := range s.work {
+			wholes[int32(s.Sources[s.work[i].source].Stage)] += s.work[i].Exclusive
+		}
+	}
+	total := s.total().exclusiveNS
+	for _, gr := range groups {
+		row := g.row(s, gr)
+		row.Whole = total
+		if whole, ok := wholes[gr.key[0]]; ok {
+			row.Whole = whole
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (g *grouping) groups(s *Session) []*group {
+	found := map[groupKey]*group{}
+	durations := slices.ContainsFunc(g.figures, func(f figure) bool { return f.Name == medianNS.Name })
+	for i := range s.work {
+		w := &s.work[i]
+		if g.keep != nil && !g.keep(w) {
+			continue
+		}
+		var key groupKey
+		for k := range g.dims {
+			key[k] = g.dims[k].id(s, w)
+		}
+		gr := found[key]
+		if gr == nil {
+			gr = &group{key: key, sample: w, tally: tally{wantDurations: durations}}
+			found[key] = gr
+		}
+		gr.add(s, w)
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b *group) int { return g.compare(s, a, b) })
+}
+
+// compare orders rows: what was not assigned comes last.
+func (g *grouping) compare(s *Session, a, b *group) int {
+	if g.overall {
+		return cmp.Or(cmp.Compare(b.exclusiveNS, a.exclusiveNS), g.compareKeys(s, a, b))
+	}
+	if g.bySize && a.key[0] == b.key[0] {
+		return cmp.Or(cmp.Compare(b.exclusiveNS, a.exclusiveNS), g.compareKeys(s, a, b))
+	}
+	return g.compareKeys(s, a, b)
+}
+
+func (g *grouping) compareKeys(s *Session, a, b *group) int {
+	for k := range g.dims {
+		x, y := a.key[k], b.key[k]
+		switch d := &g.dims[k]; {
+		case x == y:
+		case x < 0 || y < 0:
+			return cmp.Compare(y, x) // -1 is the lower one
+		case d.text == nil || d.Unit == ID:
+			return cmp.Compare(x, y)
+		default:
+			return cmp.Compare(d.text(s, x), d.text(s, y))
+		}
+	}
+	return 0
+}
+
+func (g *grouping) columns() []Column {
+	var columns []Column
+	for _, d := range g.dims {
+		columns = append(columns, d.Column)
+	}
+	for _, l := range g.labels {
+		columns = append(columns, l.Column)
+	}
+	for _, f := range g.figures {
+		columns = append(columns, f.Column)
+	}
+	return columns
+}
+
+func (g *grouping) row(s *Session, gr *group) Row {
+	var parts []string
+	var cells []Value
+	for k := range g.dims {
+		d := &g.dims[k]
+		parts = append(parts, d.key+"="+d.word(s, gr.key[k]))
+		cells = append(cells, d.value(s, gr.key[k]))
+	}
+	for _, l := range g.labels {
+		cells = append(cells, l.of(s, gr.sample))
+	}
+	for _, f := range g.figures {
+		cells = append(cells, f.of(&gr.tally))
+	}
+	return Row{Key: strings.Join(parts, "/"), Cells: cells}
+}
+
+// total adds up all work of the session.
+func (s *Session) total() *tally {
+	t := &tally{}
+	for i := range s.work {
+		t.add(s, &s.work[i])
+	}
+	return t
+}

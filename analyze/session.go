@@ -1,0 +1,184 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+	"omnitrace/trace/session"
+)
+
+// An Input is one file of a run as it was found and read.
+type Input struct {
+	File  session.File
+	Trace *trace.Trace // nil for files that are shown and not counted
+	Err   error        // why the file could not be read
+}
+
+// Options are what the user knows better than the traces.
+type Options struct {
+	Rules     *rules.Rules   // nil for the built-in ones
+	StageMap  map[int]string // names of stages
+	ModelType string         // as in the model's configuration: names the stages
+	Label     string         // of the run
+	Model     string         // of the run
+	Complete  bool           // nothing is known to be missing
+}
+
+// A Session is one run, ready to be put into tables.
+type Session struct {
+	Options
+	Sources  []*Source
+	Warnings []Warning
+
+	work       []Work // by source, device and the order of trace.SortEvents
+	devices    []device
+	names      trace.Names // of kernels and memory operations, over all sources
+	categories trace.Names
+
+	launches int32 // IDs given to launch calls
+}
+
+// A Source is an input with its place in the run.
+type Source struct {
+	SourceInfo
+	Trace  *trace.Trace
+	Links  trace.Links
+	Err    error // why the file could not be read
+	Kind   session.Kind
+	launch int32 // the session's launch ID of the source's event 0
+}
+
+// A device is a GPU of one source. Two sources' devices may be the same card.
+type device struct {
+	source int
+	info   trace.Device
+}
+
+// NewSession places the inputs in the run, ties every GPU event to its launch
+// and deals out the time of each device. Inputs without a trace become sources
+// that count nothing.
+func NewSession(inputs []Input, o Options) (*Session, error) {
+	if o.Rules == nil {
+		o.Rules = rules.Default()
+	}
+	s := &Session{Options: o}
+	s.Options.Complete = true
+	for i, in := range inputs {
+		s.Sources = append(s.Sources, newSource(i, in))
+		s.Options.Complete = s.Options.Complete && s.Sources[i].Complete
+	}
+	s.placeStages()
+	if err := s.nameStages(); err != nil {
+		return nil, err
+	}
+	for i, src := range s.Sources {
+		s.addWork(i, src)
+	}
+	s.warn()
+	return s, nil
+}
+
+func newSource(i int, in Input) *Source {
+	id := in.File.Identity
+	if in.Trace != nil {
+		id = id.Refine(in.Trace.Header)
+	}
+	src := &Source{Trace: in.Trace, Err: in.Err, Kind: id.Kind, SourceInfo: SourceInfo{
+		ID: fmt.Sprintf("s%d", i), Path: in.File.Path, Format: string(in.File.Format), Role: string(in.File.Role),
+		Stage: id.Stage, Replica: id.Replica, Rank: id.Rank, IdentifiedBy: string(id.By),
+		Complete: in.File.State == session.Whole && in.Err == nil, Clock: trace.ClockUnknown,
+	}}
+	health := trace.Health{}
+	if t := in.Trace; t != nil {
+		src.Events, src.Clock = t.Rows, t.Clock
+		health.Merge(t.Health, 0)
+	}
+	switch in.File.State {
+	case session.HalfWritten:
+		health.Add(trace.HalfWritten, -1)
+	case session.Duplicate:
+		health.Add(trace.DuplicateFile, -1)
+		src.Complete = true
+	}
+	src.Health = health.Defects()
+	src.Complete = src.Complete && health.Worst() != trace.Lost
+	return src
+}
+
+// counted reports whether the source's GPU time is in the tables.
+func (s *Source) counted() bool { return s.Trace != nil }
+
+// placeStages gives every counted source a stage, replica and rank. Sources of
+// which nothing tells the stage are the ranks of one stage where their ranks
+// differ, else each is a stage of its own, in the order of their paths: merging
+// two that may be different stages would hide what a user must see apart.
+func (s *Session) placeStages() {
+	unknown, next := []*Source{}, 0
+	ranks := map[int]bool{}
+	for _, src := range s.Sources {
+		if !src.counted() {
+			continue
+		}
+		if src.Stage < 0 {
+			unknown = append(unknown, src)
+			ranks[src.Rank] = true
+		}
+		next = max(next, src.Stage+1)
+		src.Replica = max(src.Replica, 0)
+	}
+	oneStage := len(ranks) == len(unknown)
+	for i, src := range unknown {
+		src.Stage = next
+		if !oneStage {
+			src.Stage += i
+		}
+		src.IdentifiedBy = cmp.Or(src.IdentifiedBy, "order of paths")
+	}
+	if !oneStage {
+		s.Warnings = append(s.Warnings, Warning{Code: "stage_unknown", Message: fmt.Sprintf(
+			"nothing tells the stage of %d files; each is taken for a stage of its own, in the order of their paths (name them with --stage-map)", len(unknown))})
+	}
+	for _, src := range s.Sources {
+		if src.counted() {
+			src.Rank = max(src.Rank, 0)
+		}
+	}
+	s.separateTwins()
+}
+
+// separateTwins makes sources that claim to be the same rank of the same stage
+// replicas of it: the names of autoregressive stages do not number replicas.
+func (s *Session) separateTwins() {
+	type place struct{ stage, replica, rank int }
+	taken := map[place]bool{}
+	for _, src := range s.Sources {
+		if !src.counted() {
+			continue
+		}
+		p := place{src.Stage, src.Replica, src.Rank}
+		for taken[p] {
+			p.replica++
+		}
+		if p.replica != src.Replica {
+			s.Warnings = append(s.Warnings, Warning{Code: "same_rank", Source: src.ID, Message: fmt.Sprintf(
+				"%s: another file is stage %d replica %d rank %d too; shown as replica %d", src.Path, p.stage, src.Replica, p.rank, p.replica)})
+			src.Replica = p.replica
+		}
+		taken[p] = true
+	}
+}
+
+// stages returns the stages of the counted sources, ascending.
+func (s *Session) stages() []int {
+	var stages []int
+	for _, src := range s.Sources {
+		if src.counted() {
+			stages = append(stages, src.Stage)
+		}
+	}
+	slices.Sort(stages)
+	return slices.Compact(stages)
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"omnitrace/analyze"
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+	"omnitrace/trace/session"
+)
+
+// inputOptions say which traces to read and what is known about them. Every
+// command that reads traces has these flags.
+type inputOptions struct {
+	paths     []string
+	label     string
+	session   string
+	all       bool
+	stageMap  []string
+	modelType string
+	rulesFile string
+	quiet     bool
+}
+
+func (o *inputOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.session, "session", "", "the start…stop session to take, by its `ID` or the beginning of it (default: the newest)")
+	f.BoolVar(&o.all, "all", false, "take all sessions, one after the other")
+	f.StringSliceVar(&o.stageMap, "stage-map", nil, "names of stages: `0=thinker,1=talker`")
+	f.StringVar(&o.modelType, "model-type", "", "name the stages as this `model` does: qwen3_omni_moe, …")
+	f.StringVar(&o.rulesFile, "rules", "", "YAML `file` with more rules (kernel categories, stages, frames); they come first")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar")
+}
+
+// validate checks what can be checked without opening an input.
+func (o *inputOptions) validate(args []string) error {
+	if len(args) == 0 {
+		return usagef("no input: give the directory that the profiler wrote to, a trace file, or - for standard input")
+	}
+	if o.all && o.session != "" {
+		return usagef("--all and --session exclude each other")
+	}
+	for _, arg := range args {
+		label, path := splitLabel(arg)
+		if label != "" {
+			o.label = label
+		}
+		o.paths = append(o.paths, path)
+	}
+	_, err := parseStageMap(o.stageMap)
+	return err
+}
+
+func parseStageMap(pairs []string) (map[int]string, error) {
+	names := map[int]string{}
+	for _, pair := range pairs {
+		id, name, ok := strings.Cut(pair, "=")
+		n, err := strconv.Atoi(strings.TrimSpace(id))
+		if !ok || err != nil || n < 0 || name == "" {
+			return nil, usagef("--stage-map: %q is not of the form 0=thinker", pair)
+		}
+		names[n] = name
+	}
+	return names, nil
+}
+
+func (o *inputOptions) options() (analyze.Options, error) {
+	opts := analyze.Options{ModelType: o.modelType, Rules: rules.Default()}
+	opts.StageMap, _ = parseStageMap(o.stageMap) // validated
+	if o.modelType != "" {
+		if _, ok := opts.Rules.Stages(o.modelType); !ok && o.rulesFile == "" {
+			return opts, usagef("--model-type: unknown model type %q: want one of %s", o.modelType, strings.Join(opts.Rules.ModelTypes(), ", "))
+		}
+	}
+	if o.rulesFile == "" {
+		return opts, nil
+	}
+	f, err := os.Open(o.rulesFile)
+	if err != nil {
+		return opts, err
+	}
+	defer f.Close()
+	if opts.Rules, err = rules.Load(opts.Rules, f); err != nil {
+		return opts, fmt.Errorf("%s: %w", o.rulesFile, err)
+	}
+	return opts, nil
+}
+
+// choose returns the sessions to read, the oldest first.
+func (o *inputOptions) choose(found session.Found) ([]session.Session, error) {
+	switch {
+	case o.all:
+		return found.Sessions, nil
+	case o.session != "":
+		s, err := found.Select(o.session)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return []session.Session{s}, nil
+	}
+	s, ok := found.Newest()
+	if !ok {
+		return nil, fmt.Errorf("%w in %s", session.ErrNone, strings.Join(o.paths, ", "))
+	}
+	return []session.Session{s}, nil
+}
+
+// sessions finds, reads and analyses the chosen sessions, and hands each to
+// use. Only one is in memory at a time.
+func (o *inputOptions) sessions(ctx context.Context, std streams, want trace.Want, use func(*analyze.Session) error) error {
+	opts, err := o.options()
+	if err != nil {
+		return err
+	}
+	found, err := find(o.paths)
+	if err != nil {
+		return err
+	}
+	chosen, err := o.choose(found)
+	if err != nil {
+		return err
+	}
+	for _, s := range chosen {
+		opts.Label = o.name(s)
+		a, err := o.read(ctx, s, std, want, opts)
+		if err != nil {
+			return err
+		}
+		a.Warnings = append(findWarnings(found, chosen), a.Warnings...)
+		if err := use(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *inputOptions) read(ctx context.Context, s session.Session, std streams, want trace.Want, opts analyze.Options) (*analyze.Session, error) {
+	total := int64(0)
+	for _, f := range s.Traces() {
+		total += f.Size
+	}
+	bar := newProgress(std.err, total, !o.quiet)
+	defer bar.done()
+	inputs, err := loadFiles(ctx, s, want, std, bar)
+	if err != nil {
+		return nil, err
+	}
+	return analyze.NewSession(inputs, opts)
+}
+
+func (o *inputOptions) name(s session.Session) string {
+	switch {
+	case o.label != "":
+		return o.label
+	case s.Label == s.ID || s.Label == "":
+		return s.ID
+	}
+	return s.Label + " " + s.ID
+}
+
+// findWarnings says what was found and not read.
+func findWarnings(found session.Found, chosen []session.Session) []analyze.Warning {
+	var warnings []analyze.Warning
+	if n := len(found.Sessions); n > len(chosen) {
+		var ids []string
+		for _, s := range found.Sessions {
+			if s.ID != chosen[0].ID {
+				ids = append(ids, s.ID)
+			}
+		}
+		warnings = append(warnings, analyze.Warning{Code: "other_sessions", Message: fmt.Sprintf(
+			"%d sessions were found and one is shown; the others are %s (choose with --session, or --all)", n, strings.Join(ids, ", "))})
+	}
+	for _, p := range found.Problems {
+		warnings = append(warnings, analyze.Warning{Code: "unusable", Message: p.Path + ": " + p.Reason})
+	}
+	return warnings
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"omnitrace/analyze"
+	"omnitrace/trace"
+	"omnitrace/trace/chrome"
+	"omnitrace/trace/open"
+	"omnitrace/trace/session"
+)
+
+// formats are the inputs that can be read, by what package session calls them.
+var formats = map[session.Format]func(io.Reader, trace.Want) trace.Reader{
+	session.Chrome: chrome.NewReader,
+}
+
+// stdin is the path that stands for standard input.
+const stdin = "-"
+
+// find looks for the sessions below the paths; "-" is a session of its own.
+func find(paths []string) (session.Found, error) {
+	if i := slices.Index(paths, stdin); i >= 0 {
+		if len(paths) > 1 {
+			return session.Found{}, usagef("standard input (-) can't be combined with other paths")
+		}
+		file := session.File{Path: stdin, Format: session.Chrome, Role: session.Trace, State: session.Whole}
+		file.Stage, file.Replica, file.Rank = -1, -1, -1
+		return session.Found{Sessions: []session.Session{{ID: "stdin", Label: "standard input", Files: []session.File{file}}}}, nil
+	}
+	return session.Find(session.OS{}, paths)
+}
+
+// loadFiles reads the counted files of a session, several at a time, and
+// returns an input for each file that is no side file. A file that can't be
+// read is an input with an error; only when none can be, or when ctx ends, is
+// that an error of the whole.
+func loadFiles(ctx context.Context, s session.Session, want trace.Want, std streams, bar *progress) ([]analyze.Input, error) {
+	var inputs []analyze.Input
+	for _, f := range s.Files {
+		if f.Role != session.Side {
+			inputs = append(inputs, analyze.Input{File: f})
+		}
+	}
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range inputs {
+		in := &inputs[i]
+		if !in.File.Counted() {
+			continue
+		}
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			in.Trace, in.Err = load(ctx, in.File, want, std, bar)
+		})
+	}
+	wait.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return inputs, noneReadable(inputs)
+}
+
+// noneReadable returns the errors of the inputs if there is nothing else.
+func noneReadable(inputs []analyze.Input) error {
+	var failed []error
+	for _, in := range inputs {
+		if in.Trace != nil {
+			return nil
+		}
+		if in.Err != nil {
+			failed = append(failed, in.Err)
+		}
+	}
+	if len(failed) == 0 {
+		return errors.New("nothing to count: all files are frontend or graph-capture traces; profile a worker")
+	}
+	return failed[0]
+}
+
+func load(ctx context.Context, file session.File, want trace.Want, std streams, bar *progress) (*trace.Trace, error) {
+	newReader, ok := formats[file.Format]
+	if !ok {
+		return nil, fmt.Errorf("reading %s: %s files can't be read yet", file.Path, file.Format)
+	}
+	src, err := openFile(file.Path, std)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	plain, err := open.Reader(bar.reading(ctx, src))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file.Path, err)
+	}
+	defer plain.Close()
+	t, err := trace.Read(newReader(plain, want))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file.Path, err)
+	}
+	return t, nil
+}
+
+func openFile(path string, std streams) (io.ReadCloser, error) {
+	if path == stdin {
+		return io.NopCloser(std.in), nil
+	}
+	return os.Open(path)
+}
+
+// splitLabel takes "label=PATH" apart; a path that exists as it is has no label.
+func splitLabel(arg string) (label, path string) {
+	before, after, ok := strings.Cut(arg, "=")
+	if !ok || strings.ContainsAny(before, "/\\") {
+		return "", arg
+	}
+	if _, err := os.Stat(arg); err == nil {
+		return "", arg
+	}
+	return before, after
+}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"omnitrace/analyze"
+	"omnitrace/report"
+	"omnitrace/trace"
+)
+
+type summarizeOptions struct {
+	inputOptions
+	outputOptions
+	by     []string
+	stages []int
+}
+
+func newSummarize(std streams) *cobra.Command {
+	o := &summarizeOptions{}
+	cmd := &cobra.Command{
+		Use:   "summarize PATH…",
+		Short: "Tables of GPU time by stage, device, category and kernel",
+		Long: `summarize reads all traces of a run and prints where the GPU time went.
+
+PATH is a trace (.json, .json.gz, .json.zst), a directory in which the profiler
+wrote them, or - for standard input; label=PATH names the run. The newest of
+several sessions is taken unless --session or --all says otherwise.
+
+Times are exact to the nanosecond in JSON and CSV. Sums of durations count
+concurrent streams twice; busy time does not; exclusive time deals the busy time
+out so that the rows of a table add up to it.`,
+		Example: `  omnitrace summarize profiles/
+  omnitrace summarize profiles/ --by stage,category --format csv
+  omnitrace summarize trace_rank0.json.gz --table kernels --top 50 --sort count`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.validate(args); err != nil {
+				return err
+			}
+			return o.run(cmd, std)
+		},
+	}
+	o.inputOptions.flags(cmd)
+	o.outputOptions.flags(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&o.by, "by", nil, "one table instead, split by these `dimensions`: "+strings.Join(analyze.Dimensions(), ","))
+	f.IntSliceVar(&o.stages, "stage", nil, "only these stages")
+	return cmd
+}
+
+func (o *summarizeOptions) validate(args []string) error {
+	if err := o.inputOptions.validate(args); err != nil {
+		return err
+	}
+	analyses, err := o.analyses()
+	if err != nil {
+		return err
+	}
+	return o.outputOptions.validate(analyses)
+}
+
+func (o *summarizeOptions) analyses() ([]analyze.Analysis, error) {
+	if len(o.by) == 0 {
+		return analyze.All(), nil
+	}
+	a, err := analyze.By(o.by)
+	if err != nil {
+		return nil, usagef("--by: %w", err)
+	}
+	if o.format == report.CSV.Name && len(o.tables) == 0 {
+		o.tables = []string{a.Name}
+	}
+	return []analyze.Analysis{a}, nil
+}
+
+func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
+	analyses, err := o.analyses()
+	if err != nil {
+		return err
+	}
+	return o.write(std, func(w io.Writer) error {
+		return o.sessions(cmd.Context(), std, needed, func(s *analyze.Session) error {
+			if err := s.Select(o.stages); err != nil {
+				return usageError{err}
+			}
+			return o.report(w, s.Summarize(analyses))
+		})
+	})
+}
+
+// needed is what the tables of a summary are made of.
+var needed = trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch, trace.Range)}
+
+// outputOptions say how tables are written, and where to.
+type outputOptions struct {
+	format string
+	output string
+	color  string
+	report.Options
+	tables []string
+	chosen report.Format
+}
+
+func (o *outputOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	var names []string
+	for _, r := range report.Formats() {
+		names = append(names, r.Name)
+	}
+	f.StringVar(&o.format, "format", report.Text.Name, "how to print: "+strings.Join(names, ", "))
+	f.StringVarP(&o.output, "output", "o", "", "write to `file` instead of standard output")
+	f.StringSliceVar(&o.tables, "table", nil, "only these `tables`")
+	f.IntVar(&o.Top, "top", 0, "rows of a table that text and Markdown show; negative for all")
+	f.StringVar(&o.Sort, "sort", "", "sort by this `column`; the other way round with - in front")
+	f.BoolVar(&o.Wide, "wide", false, "all columns")
+	f.IntVar(&o.Width, "width", 0, "columns that text may use (default: the terminal's)")
+	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never")
+}
+
+func (o *outputOptions) validate(analyses []analyze.Analysis) error {
+	format, err := report.Named(o.format)
+	if err != nil {
+		return usageError{err}
+	}
+	o.chosen = format
+	if o.color != "auto" && o.color != "always" && o.color != "never" {
+		return usagef("--color: %q is not auto, always or never", o.color)
+	}
+	o.Options.Tables = o.tables
+	empty, err := analyze.NewSession(nil, analyze.Options{})
+	if err != nil {
+		return err
+	}
+	if err := o.Check(empty.Summarize(analyses).Tables); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// write gives f the output: standard output, or a file that gets its name only
+// once it is whole.
+func (o *outputOptions) write(std streams, f func(io.Writer) error) error {
+	if o.output == "" {
+		o.Color = o.color == "always" || o.color == "auto" && isTerminal(std.out) && os.Getenv("NO_COLOR") == ""
+		if o.Width == 0 {
+			o.Width = terminalWidth(std.out)
+		}
+		return buffered(std.out, f)
+	}
+	o.Color = o.color == "always"
+	return writeFile(o.output, f)
+}
+
+func (o *outputOptions) report(w io.Writer, s *analyze.Summary) error {
+	return o.chosen.Write(w, s, o.Options)
+}
+
+func buffered(w io.Writer, f func(io.Writer) error) error {
+	b := bufio.NewWriterSize(w, 1<<16)
+	if err := f(b); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// writeFile writes to path.tmp and renames it, so that path is never half a file.
+func writeFile(path string, f func(io.Writer) error) (err error) {
+	tmp := path + ".tmp"
+	file, err := os.Create(tmp)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(tmp)
+		}
+	}()
+	if err := buffered(file, f); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"omnitrace/analyze"
+	"omnitrace/trace"
+)
+
+type verifyOptions struct {
+	inputOptions
+	outputOptions
+}
+
+func newVerify(std streams) *cobra.Command {
+	o := &verifyOptions{}
+	cmd := &cobra.Command{
+		Use:   "verify PATH…",
+		Short: "What is in these files, and what is wrong with them",
+		Long: `verify reads every file of every session to its end and lists what it is and
+each defect found, with the place of the first. It exits with 1 if anything is
+missing or had to be repaired.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.all = o.session == ""
+			if err := o.inputOptions.validate(args); err != nil {
+				return err
+			}
+			if err := o.outputOptions.validate([]analyze.Analysis{analyze.Defects}); err != nil {
+				return err
+			}
+			return o.run(cmd, std)
+		},
+	}
+	o.inputOptions.flags(cmd)
+	o.outputOptions.flags(cmd)
+	cmd.Flags().Lookup("all").Hidden = true
+	return cmd
+}
+
+func (o *verifyOptions) run(cmd *cobra.Command, std streams) error {
+	want := trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch)}
+	wrong := false
+	err := o.write(std, func(w io.Writer) error {
+		return o.sessions(cmd.Context(), std, want, func(s *analyze.Session) error {
+			wrong = wrong || !s.Healthy()
+			return o.report(w, s.Summarize([]analyze.Analysis{analyze.Defects}))
+		})
+	})
+	if err == nil && wrong {
+		return errSilent
+	}
+	return err
+}

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"omnitrace/analyze"
+)
+
+// CSV writes one table in base units, all columns and rows, with a header. Two
+// tables have different columns and would need a separator that no reader of
+// CSV knows, so more than one is refused.
+var CSV = Format{"csv", "one table in base units, for spreadsheets (default: kernels)", writeCSV}
+
+const csvTable = "kernels"
+
+func writeCSV(w io.Writer, s *analyze.Summary, o Options) error {
+	all := withSources(s)
+	if len(o.Tables) == 0 {
+		o.Tables = []string{csvTable}
+	}
+	if len(o.Tables) > 1 {
+		given := strings.Join(o.Tables, ", ")
+		return &OptionError{"table", given, "csv holds one table, not " + given, tableNames(all)}
+	}
+	tables, err := o.choose(all)
+	if err != nil {
+		return err
+	}
+	out := csv.NewWriter(w)
+	header := []string{"key"}
+	for _, c := range tables[0].Columns {
+		header = append(header, c.Name)
+	}
+	err = out.Write(header)
+	for _, r := range tables[0].Rows {
+		record := []string{r.Key}
+		for i, c := range tables[0].Columns {
+			record = append(record, plain(cell(r, i), c.Unit))
+		}
+		err = errors.Join(err, out.Write(record))
+	}
+	out.Flush()
+	return errors.Join(err, out.Error())
+}
+
+// plain returns a value as it is: unscaled, and empty where it is not known.
+func plain(v analyze.Value, u analyze.Unit) string {
+	if text, ok := v.Text(); ok {
+		return text
+	}
+	n, ok := v.Int()
+	switch {
+	case !ok:
+		return ""
+	case u == analyze.Flag:
+		return strconv.FormatBool(n != 0)
+	}
+	return strconv.FormatInt(n, 10)
+}
