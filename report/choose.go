@@ -71,15 +71,16 @@ func (o Options) sortColumn(t *analyze.Table) int {
 		return i
 	}
 	return slices.IndexFunc(t.Columns, func(c analyze.Column) bool {
-		return strings.TrimSuffix(strings.TrimSuffix(c.Name, "_ns"), "_bytes") == name
+		return strings.ReplaceAll(heading(c), " ", "_") == name
 	})
 }
 
 // sorted returns t's rows in the order of a column: equal ones stay in their
 // order, unattributed ones stay last.
 func sorted(t *analyze.Table, column int, reverse bool) []analyze.Row {
-	u := t.Columns[column].Unit
-	if u == analyze.Count || u == analyze.Nanoseconds || u == analyze.Bytes {
+	switch t.Columns[column].Unit {
+	case analyze.Text, analyze.ID, analyze.Flag:
+	default:
 		reverse = !reverse
 	}
 	rows := slices.Clone(t.Rows)

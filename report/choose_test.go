@@ -49,7 +49,7 @@ func TestOptionErrors(t *testing.T) {
 	}{
 		{Text, Options{Tables: []string{"kernel"}}, `unknown table "kernel": want one of sources, stages, devices, iterations, categories, kernels, memory, steps`},
 		{JSON, Options{Tables: []string{"kernel"}}, `unknown table "kernel": want one of sources, stages,`},
-		{Text, Options{Sort: "-size", Tables: []string{"memory"}}, `no table has a column "size" to sort by: want one of stage, name, count, gpu_ns, exclusive_ns, bytes`},
+		{Text, Options{Sort: "-size", Tables: []string{"memory"}}, `no table has a column "size" to sort by: want one of stage, name, count, gpu_ns, exclusive_ns, bytes, bytes_per_s`},
 		{CSV, Options{Tables: []string{"stages", "memory"}}, `csv holds one table, not stages, memory: want one of sources, stages,`},
 		{Markdown, Options{Sort: "nope"}, `no table has a column "nope"`},
 	}

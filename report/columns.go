@@ -16,25 +16,39 @@ func visibleColumns(t *analyze.Table, o Options) []int {
 			shown = append(shown, i)
 		}
 	}
-	if o.Wide {
+	if o.Wide || !slices.ContainsFunc(shown, func(i int) bool { return tellsApart(t, i) }) {
 		return shown
 	}
-	return dropConstantIDs(t, shown, o)
+	return slices.DeleteFunc(shown, func(i int) bool { return constant(t, i) && i != o.sortColumn(t) })
 }
 
 func nothingKnown(t *analyze.Table, column int) bool {
 	return len(t.Rows) > 0 && distinct(t, column) == 0
 }
 
-// dropConstantIDs leaves out numbers that are names (stage 0, rank 0) and the
-// same in every row, if what is left still tells the rows apart by name.
-func dropConstantIDs(t *analyze.Table, shown []int, o Options) []int {
-	if !slices.ContainsFunc(shown, func(i int) bool { return tellsApart(t, i) }) {
-		return shown
+// constant reports whether a column names the same thing in every row: a number
+// (stage 0, rank 0), or, if there is more than one row, a text.
+func constant(t *analyze.Table, column int) bool {
+	u := t.Columns[column].Unit
+	return distinct(t, column) < 2 && (u == analyze.ID || u == analyze.Text && len(t.Rows) > 1)
+}
+
+// constants returns the texts of the columns that were left out because they
+// are the same in every row: they are said once. The numbers are not worth it.
+func constants(t *analyze.Table, shown []int) []string {
+	var said []string
+	for i, c := range t.Columns {
+		if c.Unit != analyze.Text || c.Wide || slices.Contains(shown, i) {
+			continue
+		}
+		for _, r := range t.Rows {
+			if text, ok := cell(r, i).Text(); ok {
+				said = append(said, heading(c)+" "+visible(text))
+				break
+			}
+		}
 	}
-	return slices.DeleteFunc(shown, func(i int) bool {
-		return t.Columns[i].Unit == analyze.ID && distinct(t, i) < 2 && i != o.sortColumn(t)
-	})
+	return said
 }
 
 // tellsApart reports whether the rows differ in a column of names; for a
@@ -71,6 +85,8 @@ func heading(c analyze.Column) string {
 		name = strings.TrimSuffix(name, "_ns")
 	case analyze.Bytes:
 		name = strings.TrimSuffix(name, "_bytes")
+	case analyze.BytesPerSecond:
+		name = strings.TrimSuffix(name, "bytes_per_s") + "rate"
 	}
 	return strings.ReplaceAll(name, "_", " ")
 }

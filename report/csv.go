@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/csv"
-	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -35,16 +34,15 @@ func writeCSV(w io.Writer, s *analyze.Summary, o Options) error {
 	for _, c := range tables[0].Columns {
 		header = append(header, c.Name)
 	}
-	err = out.Write(header)
+	records := [][]string{header}
 	for _, r := range tables[0].Rows {
 		record := []string{r.Key}
 		for i, c := range tables[0].Columns {
 			record = append(record, plain(cell(r, i), c.Unit))
 		}
-		err = errors.Join(err, out.Write(record))
+		records = append(records, record)
 	}
-	out.Flush()
-	return errors.Join(err, out.Error())
+	return out.WriteAll(records)
 }
 
 // plain returns a value as it is: unscaled, and empty where it is not known.

@@ -37,7 +37,7 @@ func Describe(w io.Writer, tables []analyze.Table, limit int) error {
 // unitNames are the units as JSON and CSV have them.
 var unitNames = map[analyze.Unit]string{
 	analyze.Text: "text", analyze.ID: "number", analyze.Count: "count",
-	analyze.Nanoseconds: "ns", analyze.Bytes: "bytes", analyze.Flag: "flag",
+	analyze.Nanoseconds: "ns", analyze.Bytes: "bytes", analyze.BytesPerSecond: "bytes/s", analyze.Flag: "flag",
 }
 
 func describeColumns(out io.Writer, columns []analyze.Column, limit int) {
@@ -46,7 +46,7 @@ func describeColumns(out io.Writer, columns []analyze.Column, limit int) {
 		longest = max(longest, width(c.Name))
 	}
 	for _, c := range columns {
-		head := fmt.Sprintf("  %-*s  %-6s  ", longest, c.Name, unitNames[c.Unit])
+		head := fmt.Sprintf("  %-*s  %-7s  ", longest, c.Name, unitNames[c.Unit])
 		doc := c.Doc
 		if c.Share {
 			doc += " (with its share)"

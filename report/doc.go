@@ -13,10 +13,10 @@
 //     prints as "–", and only what is zero prints as 0;
 //   - only the first rows of a table are shown, then one line with the sum of
 //     the rest; rows called "(unattributed)" stand last and are never cut;
-//   - columns of numbers that are names (stage, rank, …) are left out where
-//     they are the same in every row and another column tells the rows apart,
-//     and so is every column in which nothing is known; [Options].Wide brings
-//     them back;
+//   - columns that name the same thing in every row (stage 0, rank 0, a method)
+//     are left out where another column tells the rows apart, and the table's
+//     title says the texts among them; so are columns in which nothing is
+//     known; [Options].Wide brings all back;
 //   - text fits [Options].Width: long names are shortened in the middle, never
 //     two different ones to the same text; then headings take two lines; then
 //     columns are left out, those without a figure first, then from the right,

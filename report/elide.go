@@ -69,6 +69,7 @@ var noise = strings.NewReplacer(
 	"(anonymous namespace)::", "",
 	"at::native::", "",
 	"operator()() const::", "",
+	"at_cuda_detail::", "",
 )
 
 // abbreviate leaves noise out of a kernel name: the result type, namespaces
@@ -78,6 +79,11 @@ var noise = strings.NewReplacer(
 //	reduce_kernel<512, 1, ReduceOp<float> >
 func abbreviate(name string) string {
 	s := noise.Replace(strings.TrimPrefix(name, "void "))
+	if strings.HasPrefix(s, "std::enable_if<") {
+		if _, rest, ok := strings.Cut(s, "::type "); ok {
+			s = rest
+		}
+	}
 	var b strings.Builder
 	for {
 		open := strings.IndexByte(s, '(')

@@ -52,9 +52,9 @@ type Options struct {
 	// leaves it to the table, a negative number shows all.
 	Top int
 	// Sort names a column, with or without its unit suffix ("kernel_ns" or
-	// "kernel"), by which every table that has it is sorted: counts, times and
-	// sizes with the largest first, all else ascending, and the other way round
-	// with a leading "-". What is not known comes last. "" leaves the order.
+	// "kernel"), by which every table that has it is sorted: counts, times,
+	// sizes and rates with the largest first, all else ascending, and the other
+	// way round with a leading "-". What is not known comes last. "" leaves the order.
 	Sort string
 	// Tables names the tables to write, in the summary's order; empty means all
 	// (for CSV: kernels).

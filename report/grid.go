@@ -14,7 +14,8 @@ type grid struct {
 	table  *analyze.Table
 	lines  []line
 	fields []field
-	rest   int // rows that were cut off
+	rest   int      // rows that were cut off
+	said   []string // what holds for every row, and what the shares are of
 }
 
 // A line is a row of the table, or the sum of the rows that were cut off.
@@ -58,7 +59,15 @@ func newGrid(t *analyze.Table, o Options, top int) *grid {
 			g.addShare(i)
 		}
 	}
+	g.said = constants(t, visible)
+	if g.hasShares() && t.ShareOf != "" {
+		g.said = append(g.said, "share "+t.ShareOf)
+	}
 	return g
+}
+
+func (g *grid) hasShares() bool {
+	return slices.ContainsFunc(g.fields, func(f field) bool { return f.share })
 }
 
 func (g *grid) hasName() bool {
@@ -66,7 +75,11 @@ func (g *grid) hasName() bool {
 }
 
 // ladders are the units of the columns that are scaled.
-var ladders = map[analyze.Unit]unit.Ladder{analyze.Nanoseconds: unit.Time, analyze.Bytes: unit.Size}
+var ladders = map[analyze.Unit]unit.Ladder{
+	analyze.Nanoseconds:    unit.Time,
+	analyze.Bytes:          unit.Size,
+	analyze.BytesPerSecond: unit.Speed,
+}
 
 // scales chooses the scales of those of the columns that have one. The sum of
 // what was cut off has no say: it would take digits from the rows.
@@ -234,12 +247,4 @@ func (g *grid) addShare(column int) {
 	if any {
 		g.fields = append(g.fields, f)
 	}
-}
-
-// shareOf says what the shares are of, "" where none is shown.
-func (g *grid) shareOf() string {
-	if g.table.ShareOf == "" || !slices.ContainsFunc(g.fields, func(f field) bool { return f.share }) {
-		return ""
-	}
-	return "share " + g.table.ShareOf
 }

@@ -124,7 +124,7 @@ func rowObject(columns []analyze.Column, r analyze.Row) object {
 
 func totalsObject(s *analyze.Summary) object {
 	var o object
-	for i, c := range totalColumns {
+	for i, c := range analyze.TotalColumns() {
 		o = o.field(c.Name).value(cell(s.Totals, i), c.Unit)
 	}
 	return o

@@ -119,7 +119,7 @@ func decoded(v analyze.Value, u analyze.Unit) any {
 // Keys come in the order of the columns, behind "key".
 func TestJSONKeyOrder(t *testing.T) {
 	text := written(t, JSON, run(), Options{Tables: []string{"memory"}})
-	want := `{"key": "stage=0/memory=memcpy HtoD", "stage": 0, "name": "memcpy HtoD", "count": 1204, "gpu_ns": 1204120, "exclusive_ns": 1100004, "bytes": 50331648}`
+	want := `{"key": "stage=0/memory=memcpy HtoD", "stage": 0, "name": "memcpy HtoD", "count": 1204, "gpu_ns": 1204120, "exclusive_ns": 1100004, "bytes": 50331648, "bytes_per_s": 41799528286}`
 	if !strings.Contains(text, want) || strings.Contains(text, `"kernels": [`) {
 		t.Errorf("got %s", text)
 	}
@@ -144,11 +144,11 @@ func FuzzJSONString(f *testing.F) {
 
 // anyTable draws a table with every unit and every kind of value.
 func anyTable(t *rapid.T) analyze.Table {
-	units := []analyze.Unit{analyze.Text, analyze.ID, analyze.Count, analyze.Nanoseconds, analyze.Bytes, analyze.Flag}
+	units := []analyze.Unit{analyze.Text, analyze.ID, analyze.Count, analyze.Nanoseconds, analyze.Bytes, analyze.BytesPerSecond, analyze.Flag}
 	table := analyze.Table{Name: "kernels", Doc: "any", ShareOf: "of it all", Top: rapid.IntRange(0, 5).Draw(t, "top")}
 	for i := range rapid.IntRange(1, 12).Draw(t, "columns") {
 		c := column(fmt.Sprintf("c%d_ns", i), rapid.SampledFrom(units).Draw(t, "unit"), "")
-		number := c.Unit == analyze.Count || c.Unit == analyze.Nanoseconds || c.Unit == analyze.Bytes
+		number := c.Unit != analyze.Text && c.Unit != analyze.ID && c.Unit != analyze.Flag
 		c.Share = number && rapid.Bool().Draw(t, "share")
 		c.Wide = rapid.IntRange(0, 4).Draw(t, "wide") == 0
 		table.Columns = append(table.Columns, c)

@@ -47,7 +47,7 @@ func writeMarkdown(w io.Writer, s *analyze.Summary, o Options) error {
 
 func markdownTable(out io.Writer, t *analyze.Table, o Options) error {
 	g := newGrid(t, o, markdownRows(t, o))
-	fmt.Fprintf(out, "\n**%s** · %s\n\n", escape(t.Name), escape(join(t.Doc, g.shareOf())))
+	fmt.Fprintf(out, "\n**%s** · %s\n\n", escape(t.Name), escape(join(t.Doc, join(g.said...))))
 	config := alignment(g.fields)
 	config.Header.Padding, config.Row.Padding = tw.CellPadding{}, tw.CellPadding{}
 	table := tablewriter.NewTable(out,

@@ -67,13 +67,14 @@ func TestShortenKeepsTheDifference(t *testing.T) {
 
 func TestAbbreviate(t *testing.T) {
 	for name, want := range map[string]string{
-		"void at::native::reduce_kernel<512, 1, ReduceOp<float> >(ReduceOp<float>)": "reduce_kernel<512, 1, ReduceOp<float> >",
-		"void at::native::(anonymous namespace)::f<float>(int, float const*)":       "f<float>",
-		"g<h(at::TensorIteratorBase&)::{lambda()#3}>(long, long)":                   "g<h(…)::{lambda()#3}>",
-		"unbalanced(at::TensorIteratorBase":                                         "unbalanced",
-		"plain_kernel_123":                                                          "plain_kernel_123",
-		"f(int)":                                                                    "f",
-		"a)b(c":                                                                     "a)b(c",
+		"void at::native::reduce_kernel<512, 1, ReduceOp<float> >(ReduceOp<float>)":                         "reduce_kernel<512, 1, ReduceOp<float> >",
+		"void at::native::(anonymous namespace)::f<float>(int, float const*)":                               "f<float>",
+		"g<h(at::TensorIteratorBase&)::{lambda()#3}>(long, long)":                                           "g<h(…)::{lambda()#3}>",
+		"unbalanced(at::TensorIteratorBase":                                                                 "unbalanced",
+		"std::enable_if<!(false), void>::type internal::gemvx::kernel<int, float>(cublasGemvParamsEx<int>)": "internal::gemvx::kernel<int, float>",
+		"plain_kernel_123": "plain_kernel_123",
+		"f(int)":           "f(int)", // "(…)" is no shorter
+		"a)b(c":            "a)b(c",
 	} {
 		if got := abbreviate(name); got != want {
 			t.Errorf("abbreviate(%q) = %q, want %q", name, got, want)

@@ -102,15 +102,15 @@ func (p *page) table(t *analyze.Table) error {
 	return nil
 }
 
-// title writes a table's name, what it holds and what its shares are of: in one
-// line where that fits.
+// title writes a table's name, what it holds, and what holds for all of it: in
+// one line where that fits.
 func (p *page) title(g *grid) {
-	text := join(g.table.Name, g.table.Doc, g.shareOf())
-	lines := []string{text}
-	if width(text) > p.o.Width {
-		lines = wrap(join(g.table.Name, g.table.Doc), p.o.Width, 2)
-		if of := g.shareOf(); of != "" {
-			lines = append(lines, wrap("  "+of, p.o.Width, 2)...)
+	name, said := join(g.table.Name, g.table.Doc), join(g.said...)
+	lines := []string{join(name, said)}
+	if width(lines[0]) > p.o.Width {
+		lines = wrap(name, p.o.Width, 2)
+		if said != "" {
+			lines = append(lines, wrap(said, p.o.Width, 2)...)
 		}
 	}
 	for i, l := range lines {

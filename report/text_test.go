@@ -57,7 +57,7 @@ func TestControlCharactersAreVisible(t *testing.T) {
 	s.Warnings[0].Message = "\x1b[2J"
 	for _, f := range []Format{Text, Markdown} {
 		text := written(t, f, s, Options{Width: 200})
-		if strings.ContainsAny(text, "\x1b\x07\u202e\xff") {
+		if strings.ContainsAny(text, "\x1b\x07\u202e") || strings.Contains(text, "\xff") {
 			t.Errorf("%s: %q", f.Name, text)
 		}
 	}
@@ -149,9 +149,10 @@ func TestVisibleColumns(t *testing.T) {
 		want string
 	}{
 		{"constant ids go", []analyze.Row{row("", 0, 0, 0, "a", 1, 1), row("", 0, 0, 0, "b", 1, 1)}, Options{}, "name n"},
-		{"ids that differ stay", []analyze.Row{row("", 0, 0, 0, "a", 1, 1), row("", 0, 0, 1, "a", 1, 1)}, Options{}, "rank name n"},
+		{"ids that differ stay", []analyze.Row{row("", 0, 0, 0, "a", 1, 1), row("", 0, 0, 1, "a", 1, 1)}, Options{}, "rank n"},
 		{"null is no other value", []analyze.Row{row("", 0, 0, -1, "a", 1, 1), row("", 0, 0, 1, "b", 1, 1)}, Options{}, "name n"},
 		{"a name that differs in no row is none", []analyze.Row{row("", 0, 0, 0, "a", 1, 1), row("", 0, 0, 0, "a", 2, 1)}, Options{}, "stage rank name n"},
+		{"so do constant texts", []analyze.Row{row("", 0, 0, 1, "a", 1, 1), row("", 0, 1, 1, "a", 1, 1)}, Options{}, "stage n"},
 		{"one row", []analyze.Row{row("", 0, 0, 0, "a", 1, 1)}, Options{}, "name n"},
 		{"one row without a name", []analyze.Row{row("", 0, 0, 0, analyze.Null, 1, 1)}, Options{}, "stage rank n"},
 		{"nothing known", []analyze.Row{row("", 0, 0, -1, "a", -1, 1), row("", 0, 1, -1, "b", -1, 1)}, Options{}, "stage name"},

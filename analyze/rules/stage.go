@@ -69,6 +69,24 @@ func (r *Rules) Stages(modelType string) ([]Stage, bool) {
 	return slices.Clone(stages), ok
 }
 
+// StageExecution returns how the stage of that name runs its model; false where
+// no model has such a stage, or where models differ.
+func (r *Rules) StageExecution(name string) (Execution, bool) {
+	found := Execution("")
+	for _, stages := range r.models {
+		for _, s := range stages {
+			switch {
+			case s.Name != name || s.Execution == found:
+			case found != "":
+				return "", false
+			default:
+				found = s.Execution
+			}
+		}
+	}
+	return found, found != ""
+}
+
 // ModelTypes returns the known model types, sorted.
 func (r *Rules) ModelTypes() []string { return slices.Sorted(maps.Keys(r.models)) }
 

@@ -41,8 +41,9 @@ func (l Ladder) Column(values []int64) Scale { return l.Columns([][]int64{values
 
 // Columns chooses the scales of the columns of one table, which stand beside
 // each other and are compared: the first has the unit that suits most of them,
-// each next one keeps the unit to its left if its largest figure is from 0.1 to
-// 100,000 in it, else it changes to the nearest that suits it.
+// each next one keeps the unit to its left where that is usable, else it changes
+// to the nearest that suits it. A unit is usable if the largest figure is below
+// 100,000 in it and at least 1, or at least 0.1 with none below 0.01.
 func (l Ladder) Columns(columns [][]int64) []Scale {
 	scales := make([]Scale, len(columns))
 	current := l.common(columns)
@@ -52,7 +53,7 @@ func (l Ladder) Columns(columns [][]int64) []Scale {
 			scales[i] = Scale{Step: current}
 			continue
 		}
-		if !usable(high, current) {
+		if !usable(low, high, current) {
 			current = l.nearest(high, current)
 		}
 		scales[i] = fit(current, low, high)
@@ -72,7 +73,7 @@ func (l Ladder) common(columns [][]int64) Step {
 	}
 	votes := func(s Step) (n int) {
 		for _, values := range columns {
-			if _, high := bounds(values); high != 0 && usable(high, s) {
+			if low, high := bounds(values); high != 0 && usable(low, high, s) {
 				n++
 			}
 		}
@@ -112,9 +113,11 @@ func (l Ladder) nearest(high uint64, s Step) Step {
 	return found
 }
 
-// usable reports whether high in s is at least 0.1 and below 100,000 as printed.
-func usable(high uint64, s Step) bool {
-	return high >= pow10(s.Exp)/10 && wholePart(high, fit(s, high, high)) < 100_000
+// usable reports whether figures from low to high can stand in s (see Columns).
+func usable(low, high uint64, s Step) bool {
+	one := pow10(s.Exp)
+	large := high >= one || high >= one/10 && low >= one/100
+	return large && wholePart(high, fit(s, high, high)) < 100_000
 }
 
 // fit returns the scale in s whose digits show the largest figure with four

@@ -113,14 +113,25 @@ func TestColumns(t *testing.T) {
 		for _, h := range test.highs {
 			columns = append(columns, []int64{h})
 		}
-		got := []string{}
-		for _, scale := range Time.Columns(columns) {
-			got = append(got, scale.Symbol)
-		}
-		if text := strings.Join(got, " "); text != test.want {
-			t.Errorf("%s: %q, want %q", test.name, text, test.want)
+		if got := symbols(columns); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
+	// Below 1, a unit is kept only if it shows two digits of every figure.
+	for low, want := range map[int64]string{10 * us: "ms ms", 10*us - 1: "ms µs"} {
+		if got := symbols([][]int64{{200 * ms}, {114 * us, low}}); got != want {
+			t.Errorf("from %d ns: %q, want %q", low, got, want)
+		}
+	}
+}
+
+// symbols returns the units chosen for columns.
+func symbols(columns [][]int64) string {
+	symbols := []string{}
+	for _, scale := range Time.Columns(columns) {
+		symbols = append(symbols, scale.Symbol)
+	}
+	return strings.Join(symbols, " ")
 }
 
 // What Format prints is the exact quotient rounded half away from zero:
