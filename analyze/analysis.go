@@ -2,7 +2,9 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // An Analysis makes one table of a session.
@@ -24,6 +26,29 @@ func register(order int, g *grouping) Analysis {
 	a := Analysis{Name: g.name, Doc: g.doc, Run: g.table, order: order}
 	registry = append(registry, a)
 	return a
+}
+
+// registerTable is register for tables whose rows are not work.
+func registerTable(order int, t Table, fill func(*Session, *Table)) Analysis {
+	a := Analysis{Name: t.Name, Doc: t.Doc, order: order, Run: func(s *Session) Table {
+		filled := t
+		fill(s, &filled)
+		return filled
+	}}
+	registry = append(registry, a)
+	return a
+}
+
+// keyOf joins names and values to a row's key: "stage=0/unit=step".
+func keyOf(pairs ...any) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		fmt.Fprintf(&b, "%v=%v", pairs[i], pairs[i+1])
+	}
+	return b.String()
 }
 
 // All lists the registered analyses in the order in which a summary shows them.

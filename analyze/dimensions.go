@@ -30,6 +30,26 @@ var (
 	kernelDimension = dimension{key: "kernel", Column: text("name", "the kernel's name"),
 		id:   func(_ *Session, w *Work) int32 { return w.name },
 		text: func(s *Session, i int32) string { return s.names.Text(trace.NameID(i)) }}
+	requestDimension = dimension{key: "request", Column: id("request", "request of the source, from 0"),
+		id: func(_ *Session, w *Work) int32 { return w.request }}
+	phaseDimension = dimension{key: "phase", Column: text("phase", "phase of the request, or kind of the scheduler pass"),
+		id:      func(_ *Session, w *Work) int32 { return w.phase },
+		text:    func(_ *Session, i int32) string { return phaseNames[i] },
+		ordered: true}
+	stepDimension = dimension{key: "step", Column: id("step", "denoise step of the request, from 0"),
+		id: func(s *Session, w *Work) int32 {
+			if w.step < 0 {
+				return -1
+			}
+			return s.steps[w.step].index
+		}}
+	iterationDimension = dimension{key: "iteration", Column: id("iteration", "scheduler pass of the source, from 0"),
+		id: func(s *Session, w *Work) int32 {
+			if w.iteration < 0 {
+				return -1
+			}
+			return s.iterations[w.iteration].index
+		}}
 	memoryDimension = dimension{key: "memory", Column: text("name", "direction of the copy, or memset"),
 		id: kernelDimension.id, text: kernelDimension.text}
 )
@@ -37,6 +57,7 @@ var (
 // dimensions are those that work can be grouped by on request.
 var dimensions = []dimension{
 	stageDimension, replicaDimension, rankDimension, deviceDimension, sourceDimension,
+	requestDimension, phaseDimension, stepDimension, iterationDimension,
 	categoryDimension, kernelDimension,
 }
 

@@ -17,6 +17,8 @@ type dimension struct {
 	id func(*Session, *Work) int32
 	// text returns the text that an id stands for; nil where the id is the value.
 	text func(*Session, int32) string
+	// ordered dimensions sort by id, not by text.
+	ordered bool
 }
 
 func (d *dimension) value(s *Session, id int32) Value {
@@ -54,7 +56,8 @@ type grouping struct {
 	name, doc string
 	dims      []dimension
 	labels    []label
-	keep      func(*Work) bool // nil keeps all
+	keep      func(*Work) bool     // nil keeps all
+	stages    func(*Session) []int // the stages that have rows; nil for all
 	figures   []figure
 	bySize    bool // largest first within the first dimension; else in the order of the dimensions
 	overall   bool // largest first in the whole table
@@ -98,9 +101,10 @@ func (g *grouping) table(s *Session) Table {
 func (g *grouping) groups(s *Session) []*group {
 	found := map[groupKey]*group{}
 	durations := slices.ContainsFunc(g.figures, func(f figure) bool { return f.Name == medianNS.Name })
+	left := g.leftOut(s)
 	for i := range s.work {
 		w := &s.work[i]
-		if g.keep != nil && !g.keep(w) {
+		if left[w.source] || g.keep != nil && !g.keep(w) {
 			continue
 		}
 		var key groupKey
@@ -115,6 +119,19 @@ func (g *grouping) groups(s *Session) []*group {
 		gr.add(s, w)
 	}
 	return slices.SortedFunc(maps.Values(found), func(a, b *group) int { return g.compare(s, a, b) })
+}
+
+// leftOut tells which sources belong to stages that have no rows.
+func (g *grouping) leftOut(s *Session) []bool {
+	left := make([]bool, len(s.Sources))
+	if g.stages == nil {
+		return left
+	}
+	stages := g.stages(s)
+	for i, src := range s.Sources {
+		left[i] = !slices.Contains(stages, src.Stage)
+	}
+	return left
 }
 
 // compare orders rows: what was not assigned comes last.
@@ -135,7 +152,7 @@ func (g *grouping) compareKeys(s *Session, a, b *group) int {
 		case x == y:
 		case x < 0 || y < 0:
 			return cmp.Compare(y, x) // -1 is the lower one
-		case d.text == nil || d.Unit == ID:
+		case d.text == nil || d.ordered:
 			return cmp.Compare(x, y)
 		default:
 			return cmp.Compare(d.text(s, x), d.text(s, y))

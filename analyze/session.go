@@ -37,8 +37,9 @@ type Session struct {
 	devices    []device
 	names      trace.Names // of kernels and memory operations, over all sources
 	categories trace.Names
-
-	launches int32 // IDs given to launch calls
+	launches   int32 // IDs given to launch calls
+	steps      []step
+	iterations []iteration
 }
 
 // A Source is an input with its place in the run.
@@ -49,6 +50,10 @@ type Source struct {
 	Err    error // why the file could not be read
 	Kind   session.Kind
 	launch int32 // the session's launch ID of the source's event 0
+
+	threads map[trace.TrackID]*thread
+	points  []point // of the work, while it is being attributed
+	host    *host   // once asked for
 }
 
 // A device is a GPU of one source. Two sources' devices may be the same card.
@@ -77,6 +82,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	for i, src := range s.Sources {
 		s.addWork(i, src)
 	}
+	s.flagSteps()
 	s.warn()
 	return s, nil
 }

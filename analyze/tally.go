@@ -9,6 +9,7 @@ import (
 // A tally adds up work. Work of one device must come in a row, in time order.
 type tally struct {
 	count, kernels, unlaunched   int64
+	inherited                    int64
 	kernelNS, memcpyNS, memsetNS int64
 	exclusiveNS, busyNS, bytes   int64
 	launches                     []int32 // of kernels; with repetitions
@@ -40,6 +41,9 @@ func (t *tally) add(s *Session, w *Work) {
 		t.memsetNS += ns
 	}
 	t.count++
+	if w.inherited {
+		t.inherited++
+	}
 	t.exclusiveNS += w.Exclusive
 	t.bytes += w.Bytes
 	if t.wantDurations {

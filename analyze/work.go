@@ -20,7 +20,16 @@ type Work struct {
 	name     int32 // in Session.names
 	category int32 // in Session.categories
 	launch   int32 // the session's ID of the launch call, -1 for none in the file
-	kind     trace.Kind
+	stream   int32 // the lane in its source's trace
+
+	// What it was launched in; -1 for none.
+	request   int32
+	phase     int32 // in phaseNames
+	step      int32 // index in Session.steps
+	iteration int32 // index in Session.iterations
+
+	kind      trace.Kind
+	inherited bool // assigned by what surrounds it, not by its own launching thread
 }
 
 // addWork appends the GPU events of a source, device by device.
@@ -33,6 +42,7 @@ func (s *Session) addWork(i int, src *Source) {
 	src.launch = s.launches
 	s.launches += int32(len(t.Events))
 	name := s.namer(t)
+	from := len(s.work)
 	for d, index := range gpuEvents(t) {
 		if len(index) == 0 {
 			continue
@@ -48,6 +58,7 @@ func (s *Session) addWork(i int, src *Source) {
 			s.work = append(s.work, w)
 		})
 	}
+	s.attribute(i, from)
 }
 
 // gpuEvents returns, for each device of t, the positions of its GPU events.
@@ -70,7 +81,8 @@ func (s *Session) newWork(i int, j int32, share time.Duration) Work {
 	e := &src.Trace.Events[j]
 	w := Work{
 		Span: e.Span, Exclusive: int64(share), Bytes: src.Trace.Details[e.Detail].Bytes,
-		source: int32(i), device: int32(len(s.devices) - 1), launch: -1, kind: e.Kind,
+		source: int32(i), device: int32(len(s.devices) - 1), launch: -1,
+		stream: int32(e.Track), request: -1, phase: -1, step: -1, iteration: -1, kind: e.Kind,
 	}
 	if l := src.Links.Launch[j]; l >= 0 {
 		w.launch = src.launch + l

@@ -43,6 +43,7 @@ const unknown = "–"
 // newGrid chooses rows and columns; top as in [Options], with 0 for the table's
 // own.
 func newGrid(t *analyze.Table, o Options, top int) *grid {
+	t = withLoose(t)
 	g := &grid{table: t}
 	g.lines, g.rest = cut(t, top)
 	visible := visibleColumns(t, o)

@@ -28,3 +28,8 @@ func (r *Rules) Range(name string) (Role, bool) {
 func (r *Rules) QuietDomain(domain string) bool {
 	return r.quietDomains.match(newSubject(domain))
 }
+
+// WorkerOp reports whether an operator runs on a thread that works for another
+// one, which waits for it: what it launches belongs to what the other thread
+// has open.
+func (r *Rules) WorkerOp(name string) bool { return r.workerOps.match(newSubject(name)) }

@@ -25,6 +25,7 @@ type Rules struct {
 	frames        []frameRule
 	ranges        []rangeRule
 	quietDomains  patterns
+	workerOps     patterns
 	iterations    []iterationForm
 	calls         []callRule
 	models        map[string][]Stage
@@ -94,6 +95,7 @@ func loadBytes(base *Rules, text []byte) (*Rules, error) {
 		frames:        prepend(f.Frames, base.frames),
 		ranges:        prepend(f.Ranges, base.ranges),
 		quietDomains:  prepend(f.QuietDomains, base.quietDomains),
+		workerOps:     prepend(f.WorkerOps, base.workerOps),
 		iterations:    prepend(f.Iterations, base.iterations),
 		calls:         prepend(f.Calls, base.calls),
 		models:        mergeModels(base.models, f.Models),
@@ -121,6 +123,7 @@ type file struct {
 	Frames        []frameRule        `yaml:"frames"`
 	Ranges        []rangeRule        `yaml:"ranges"`
 	QuietDomains  patterns           `yaml:"quiet_domains"`
+	WorkerOps     patterns           `yaml:"worker_ops"`
 	Iterations    []iterationForm    `yaml:"iterations"`
 	Calls         []callRule         `yaml:"calls"`
 	Models        map[string][]Stage `yaml:"models"`

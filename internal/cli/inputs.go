@@ -113,7 +113,7 @@ func (o *inputOptions) choose(found session.Found) ([]session.Session, error) {
 
 // sessions finds, reads and analyses the chosen sessions, and hands each to
 // use. Only one is in memory at a time.
-func (o *inputOptions) sessions(ctx context.Context, std streams, want trace.Want, use func(*analyze.Session) error) error {
+func (o *inputOptions) sessions(ctx context.Context, std streams, needs func(*rules.Rules) trace.Want, use func(*analyze.Session) error) error {
 	opts, err := o.options()
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (o *inputOptions) sessions(ctx context.Context, std streams, want trace.Wan
 	}
 	for _, s := range chosen {
 		opts.Label = o.name(s)
-		a, err := o.read(ctx, s, std, want, opts)
+		a, err := o.read(ctx, s, std, needs(opts.Rules), opts)
 		if err != nil {
 			return err
 		}

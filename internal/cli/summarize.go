@@ -10,7 +10,6 @@ import (
 
 	"omnitrace/analyze"
 	"omnitrace/report"
-	"omnitrace/trace"
 )
 
 type summarizeOptions struct {
@@ -83,7 +82,7 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 		return err
 	}
 	return o.write(std, func(w io.Writer) error {
-		return o.sessions(cmd.Context(), std, needed, func(s *analyze.Session) error {
+		return o.sessions(cmd.Context(), std, analyze.Needs, func(s *analyze.Session) error {
 			if err := s.Select(o.stages); err != nil {
 				return usageError{err}
 			}
@@ -91,9 +90,6 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 		})
 	})
 }
-
-// needed is what the tables of a summary are made of.
-var needed = trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch, trace.Range)}
 
 // outputOptions say how tables are written, and where to.
 type outputOptions struct {

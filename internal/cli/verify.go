@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"omnitrace/analyze"
+	"omnitrace/analyze/rules"
 	"omnitrace/trace"
 )
 
@@ -40,7 +41,7 @@ missing or had to be repaired.`,
 }
 
 func (o *verifyOptions) run(cmd *cobra.Command, std streams) error {
-	want := trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch)}
+	want := func(*rules.Rules) trace.Want { return trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch)} }
 	wrong := false
 	err := o.write(std, func(w io.Writer) error {
 		return o.sessions(cmd.Context(), std, want, func(s *analyze.Session) error {

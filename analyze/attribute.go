@@ -1,0 +1,245 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+)
+
+// The phases, in the order in which tables show them. Their numbers are the
+// values of phase scopes.
+var phaseNames = []string{
+	"text_encode", "image_encode", "denoise", "vae_decode", // of a diffusion request
+	"prefill", "decode", "mixed", "dummy", // of an autoregressive stage
+	"generate", "vocode", // of a generation stage
+	"profiler_step", "other",
+}
+
+func phaseID(name string) int32 { return int32(slices.Index(phaseNames, name)) }
+
+// Methods of finding steps and iterations, the surest first.
+const (
+	byAnnotation = "annotation"
+	byFrame      = "frame"
+	byModule     = "module"
+	byGraph      = "graph"
+	byPeriod     = "period"
+)
+
+// A step is one turn of a denoise or flow-matching loop.
+type step struct {
+	source   int
+	request  int32 // counts from 0 within the source
+	index    int32 // counts from 0 within the request
+	span     trace.Span
+	track    trace.TrackID
+	forwards int // calls of the denoiser, -1 where unknown
+	cached   bool
+	expert   int // which of several denoisers, -1 for the only one
+	method   string
+	sure     confidence
+	upset    string // what of the start-up disturbed it: "compile", "" for nothing
+}
+
+// An iteration is one pass of a scheduler.
+type iteration struct {
+	source int
+	index  int32
+	span   trace.Span
+	track  trace.TrackID
+	phase  int32
+	rules.Iteration
+}
+
+// A confidence says how sure an attribution is.
+type confidence int8
+
+const (
+	certain confidence = iota // the program says so
+	likely                    // several independent signs agree
+	guess
+)
+
+var confidenceNames = []string{"certain", "likely", "guess"}
+
+// attribute finds requests, phases, steps and iterations of a counted source
+// and assigns its work, which is s.work[from:], to them.
+func (s *Session) attribute(i int, from int) {
+	src := s.Sources[i]
+	src.threads = s.readThreads(src.Trace)
+	src.assignLaunches(s.work[from:])
+	s.findIterations(i)
+	s.findRequests(i)
+	s.assign(src, s.work[from:])
+}
+
+// A point is where the host asked for a piece of work.
+type point struct {
+	track trace.TrackID
+	time  trace.Time
+}
+
+// assignLaunches notes where each piece of work was launched; work without a
+// launch call has no point.
+func (src *Source) assignLaunches(work []Work) {
+	src.points = make([]point, len(work))
+	for k := range work {
+		src.points[k] = point{time: noTime}
+		if l := work[k].launch; l >= 0 {
+			e := &src.Trace.Events[l-src.launch]
+			src.points[k] = point{e.Track, e.Start}
+		}
+	}
+}
+
+const noTime = trace.Time(-1 << 63)
+
+// assign gives each piece of work what was open on its launching thread.
+func (s *Session) assign(src *Source, work []Work) {
+	for k := range work {
+		w, p := &work[k], src.points[k]
+		if p.time == noTime {
+			continue
+		}
+		th := src.threads[p.track]
+		if th == nil || th.requests.index(p.time) < 0 && th.passes.index(p.time) < 0 {
+			if th = s.worksFor(src, p); th == nil {
+				continue
+			}
+			w.inherited = true
+		}
+		w.request, w.phase, w.step, w.iteration = th.requests.at(p.time), th.phases.at(p.time), th.steps.at(p.time), th.passes.at(p.time)
+		if w.phase >= 0 && outsideLoop[phaseNames[w.phase]] {
+			w.step = -1 // a tick of step execution also encodes or decodes
+		}
+	}
+	src.inherit(work)
+}
+
+// outsideLoop are the phases that are no part of a step, whatever covers them.
+var outsideLoop = map[string]bool{"text_encode": true, "image_encode": true, "vae_decode": true}
+
+// worksFor returns the thread on whose behalf another one launched something,
+// where an operator of that one proves it and there is only one candidate.
+func (s *Session) worksFor(src *Source, p point) *thread {
+	if src.host == nil {
+		src.host = s.readHost(src)
+	}
+	value := src.host.activity[p.track].at(p.time)
+	if value < 0 || !s.Rules.WorkerOp(src.host.causes[value].name) {
+		return nil
+	}
+	var boss *thread
+	for _, th := range src.threads {
+		if th.requests.index(p.time) < 0 && th.passes.index(p.time) < 0 {
+			continue
+		}
+		if boss != nil {
+			return nil
+		}
+		boss = th
+	}
+	return boss
+}
+
+// inherit assigns work whose launch call is not in the file: where the pieces
+// before and after it on its stream belong to the same step (or request), so
+// does it. Streams run in order, so nothing else can have been asked for in
+// between.
+func (src *Source) inherit(work []Work) {
+	type wait struct {
+		last    int   // the last piece with a launch call, -1 for none
+		waiting []int // pieces behind it without one
+	}
+	streams := map[int32]*wait{}
+	for k := range work {
+		st := streams[work[k].stream]
+		if st == nil {
+			st = &wait{last: -1}
+			streams[work[k].stream] = st
+		}
+		if src.points[k].time == noTime {
+			st.waiting = append(st.waiting, k)
+			continue
+		}
+		for _, j := range st.waiting {
+			if st.last >= 0 {
+				work[j].inherit(&work[st.last], &work[k])
+			}
+		}
+		st.last, st.waiting = k, st.waiting[:0]
+	}
+}
+
+// inherit takes over what a and b agree about.
+func (w *Work) inherit(a, b *Work) {
+	agree := func(to *int32, x, y int32) {
+		if x == y {
+			*to = x
+		}
+	}
+	agree(&w.request, a.request, b.request)
+	agree(&w.phase, a.phase, b.phase)
+	agree(&w.step, a.step, b.step)
+	agree(&w.iteration, a.iteration, b.iteration)
+	w.inherited = true
+}
+
+// findIterations numbers the scheduler passes of a source in time order.
+func (s *Session) findIterations(i int) {
+	src := s.Sources[i]
+	type found struct {
+		track trace.TrackID
+		iterationMark
+	}
+	var all []found
+	for _, track := range src.trackOrder() {
+		for _, m := range src.threads[track].iterations {
+			all = append(all, found{track, m})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.Start, b.Start) })
+	generation := s.isGeneration(src)
+	for n, f := range all {
+		it := iteration{source: i, index: int32(n), span: f.Span, track: f.track, Iteration: f.Iteration, phase: phaseID(string(f.Phase))}
+		if generation && f.Phase != rules.Dummy {
+			it.phase = phaseID("generate")
+		}
+		th := src.threads[f.track]
+		th.passes = append(th.passes, scope{f.Span, int32(len(s.iterations))})
+		s.iterations = append(s.iterations, it)
+	}
+	for _, th := range src.threads {
+		th.passes = outermost(th.passes)
+	}
+}
+
+// isGeneration reports whether the source's passes generate in one go: they
+// hold a loop, or the stage is known for it, and none of them decodes.
+func (s *Session) isGeneration(src *Source) bool {
+	if e, ok := s.Rules.StageExecution(src.StageName); ok {
+		return e == rules.Generation
+	}
+	loop := false
+	for _, th := range src.threads {
+		for _, m := range th.iterations {
+			if m.Phase == rules.Decode {
+				return false
+			}
+			loop = loop || len(th.in(rules.Denoise, m.Span)) > 0
+		}
+	}
+	return loop
+}
+
+// trackOrder returns the threads with marks in a fixed order.
+func (src *Source) trackOrder() []trace.TrackID {
+	var tracks []trace.TrackID
+	for t := range src.threads {
+		tracks = append(tracks, t)
+	}
+	slices.SortFunc(tracks, src.Trace.CompareTracks)
+	return tracks
+}

@@ -1,0 +1,174 @@
+package analyze
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"omnitrace/trace"
+)
+
+// Idle deals the idle time of each stage's devices out to causes: each
+// nanosecond in which a device did nothing, between its first and its last
+// event, belongs to exactly one.
+//
+// The thread that launches the next event is asked what it did meanwhile. From
+// the beginning of its launch call on, the gap is launch_latency. Before that
+// it is what the thread was doing, the innermost of: profiler_overhead, a call
+// that waits for the device (synchronize), takes memory (allocation), loads or
+// captures code; else the outermost operator that was running (host_op); else
+// waiting_for_work where no request, step or pass was open, and host_other
+// (python, mostly) where one was. Gaps before work whose launch call is not in
+// the file can't be explained.
+var Idle = registerTable(58, Table{
+	Name: "idle", Doc: "what the host did while the device was idle", ShareOf: "of the stage's idle time",
+	Columns: idleColumns[:2:2],
+}, func(s *Session, t *Table) {
+	t.Columns = append(t.Columns, idleFigures...)
+	t.Rows = s.idleRows(false)
+})
+
+// IdleCalls splits the causes of [Idle] by operator and call.
+var IdleCalls = registerTable(59, Table{
+	Name: "idle_calls", Doc: "the operators and calls during which the device was idle, largest first", ShareOf: "of the stage's idle time",
+	Columns: append(idleColumns, idleFigures...),
+	Top:     12,
+}, func(s *Session, t *Table) { t.Rows = s.idleRows(true) })
+
+var (
+	idleColumns = []Column{
+		stageDimension.Column,
+		text("cause", "why nothing ran"),
+		text("name", "the operator or call"),
+	}
+	idleFigures = []Column{
+		{Name: "count", Unit: Count, Doc: "stretches of idle time"},
+		{Name: "idle_ns", Unit: Nanoseconds, Doc: "idle time; adds up to the stage's idle_ns", Share: true},
+		{Name: "max_ns", Unit: Nanoseconds, Doc: "longest stretch"},
+	}
+)
+
+type idleKey struct {
+	stage int
+	cause
+}
+
+type idleSum struct{ count, ns, longest int64 }
+
+// idleRows returns a row for each cause of each stage, or for each name below it.
+func (s *Session) idleRows(byName bool) []Row {
+	sums := map[idleKey]*idleSum{}
+	stageNS := map[int]int64{}
+	s.idleGaps(func(stage int, c cause, d int64) {
+		if !byName {
+			c.name = ""
+		}
+		k := idleKey{stage, c}
+		if sums[k] == nil {
+			sums[k] = &idleSum{}
+		}
+		sum := sums[k]
+		sum.count++
+		sum.ns += d
+		sum.longest = max(sum.longest, d)
+		stageNS[stage] += d
+	})
+	keys := slices.SortedFunc(maps.Keys(sums), func(a, b idleKey) int {
+		stage := cmp.Compare(a.stage, b.stage)
+		if byName {
+			stage = 0
+		}
+		return cmp.Or(stage, cmp.Compare(rank(a.kind), rank(b.kind)), cmp.Compare(sums[b].ns, sums[a].ns),
+			cmp.Compare(a.stage, b.stage), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
+	})
+	var rows []Row
+	for _, k := range keys {
+		row := Row{Key: keyOf("stage", k.stage, "cause", k.kind), Whole: stageNS[k.stage], Cells: []Value{Int(k.stage), Str(k.kind)}}
+		if byName {
+			row.Key += "/name=" + k.name
+			row.Cells = append(row.Cells, textOrNull(k.name))
+		}
+		row.Cells = append(row.Cells, Int(sums[k].count), Int(sums[k].ns), Int(sums[k].longest))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func textOrNull(s string) Value {
+	if s == "" {
+		return Null
+	}
+	return Str(s)
+}
+
+// rank puts what could not be explained last.
+func rank(kind string) int {
+	if kind == unattributed {
+		return 1
+	}
+	return 0
+}
+
+// idleGaps calls yield with each stretch of idle time of each device that has
+// one cause.
+func (s *Session) idleGaps(yield func(stage int, c cause, ns int64)) {
+	covered, dev := trace.Time(0), int32(-1)
+	for i := range s.work {
+		w := &s.work[i]
+		if w.device != dev {
+			dev, covered = w.device, w.End
+			continue
+		}
+		if w.Start > covered {
+			s.explain(w, trace.Span{Start: covered, End: w.Start}, yield)
+		}
+		covered = max(covered, w.End)
+	}
+}
+
+// explain deals out the gap before w.
+func (s *Session) explain(w *Work, gap trace.Span, yield func(int, cause, int64)) {
+	src := s.Sources[w.source]
+	if w.launch < 0 {
+		yield(src.Stage, cause{kind: unattributed}, int64(gap.Len()))
+		return
+	}
+	call := &src.Trace.Events[w.launch-src.launch]
+	if src.host == nil {
+		src.host = s.readHost(src)
+	}
+	th := src.threads[call.Track]
+	before := trace.Span{Start: gap.Start, End: max(gap.Start, min(call.Start, gap.End))}
+	src.host.activity[call.Track].walk(before, func(part trace.Span, value int32) {
+		if value >= 0 {
+			yield(src.Stage, src.host.causes[value], int64(part.Len()))
+			return
+		}
+		th.walkUnits(part, func(part trace.Span, open bool) {
+			kind := causeNoWork
+			if open {
+				kind = causePython
+			}
+			yield(src.Stage, cause{kind: kind}, int64(part.Len()))
+		})
+	})
+	if before.End < gap.End {
+		yield(src.Stage, cause{kind: causeLatency}, int64(gap.End-before.End))
+	}
+}
+
+// walkUnits splits span by whether a request or a pass is open on the thread.
+// On a thread without any, one always is: nothing tells when work is there.
+func (th *thread) walkUnits(span trace.Span, yield func(trace.Span, bool)) {
+	if th == nil || !th.has() {
+		yield(span, true)
+		return
+	}
+	th.requests.walk(span, func(part trace.Span, value int32) {
+		if value >= 0 {
+			yield(part, true)
+			return
+		}
+		th.passes.walk(part, func(part trace.Span, value int32) { yield(part, value >= 0) })
+	})
+}

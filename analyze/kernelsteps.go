@@ -1,0 +1,172 @@
+package analyze
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+
+	"omnitrace/analyze/period"
+	"omnitrace/trace"
+)
+
+// A launched kernel is a kernel of a request in the order of the launches.
+type launched struct {
+	work int32 // index in Session.work
+	at   trace.Time
+}
+
+// launchOrder returns the kernels that a request's thread launched in it, in
+// the order of their launches; those of one graph replay in that of the GPU.
+func (s *Session) launchOrder(src *Source, r *request) []launched {
+	if r.kernels != nil {
+		return r.kernels
+	}
+	base := len(s.work) - len(src.points)
+	for k, p := range src.points {
+		w := &s.work[base+k]
+		if p.track == r.track && r.Contains(p.time) && w.kind == trace.Kernel {
+			r.kernels = append(r.kernels, launched{int32(base + k), p.time})
+		}
+	}
+	slices.SortStableFunc(r.kernels, func(a, b launched) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(s.work[a.work].Start, s.work[b.work].Start))
+	})
+	return r.kernels
+}
+
+// findByPeriod finds steps in nothing but the order of the kernels' names.
+func findByPeriod(s *Session, src *Source, r *request) *foundLoop {
+	if r.periodDone {
+		return r.period
+	}
+	r.periodDone = true
+	kernels := s.launchOrder(src, r)
+	result := s.repeating(kernels, r.known)
+	if len(result.Loops) == 0 {
+		return nil
+	}
+	// A request has one loop; should there be more, the longest is it.
+	loop := slices.MaxFunc(result.Loops, func(a, b period.Loop) int { return cmp.Compare(a.End-a.First, b.End-b.First) })
+	r.period = periodLoop(loop, kernels, r.End)
+	return r.period
+}
+
+func (s *Session) repeating(kernels []launched, known bool) period.Result {
+	seq := period.Sequence{Diffusion: known, Names: make([]uint32, len(kernels))}
+	for i, k := range kernels {
+		seq.Names[i] = uint32(s.work[k.work].name)
+	}
+	seq.Hint = func(name uint32) period.Hint { return period.NameHint(s.names.Text(trace.NameID(name))) }
+	return period.Find(seq)
+}
+
+// periodLoop turns positions in the sequence of kernels into times of launch.
+func periodLoop(loop period.Loop, kernels []launched, end trace.Time) *foundLoop {
+	at := func(i int) trace.Time {
+		if i < len(kernels) {
+			return kernels[i].at
+		}
+		return end
+	}
+	l := &foundLoop{method: byPeriod, sure: likely}
+	if loop.Confidence < 0.8 {
+		l.sure = guess
+	}
+	for _, st := range loop.Steps {
+		l.steps = append(l.steps, step{
+			span:     trace.Span{Start: at(st.First), End: at(st.End)},
+			forwards: st.Forwards, cached: st.Cached, expert: st.Expert,
+		})
+	}
+	return l
+}
+
+// findByGraph takes the replays of one CUDA graph: the one that most kernels of
+// the request come from.
+func findByGraph(s *Session, src *Source, r *request) *foundLoop {
+	type replay struct {
+		at      trace.Time
+		graph   uint64
+		kernels int
+	}
+	var replays []replay
+	perGraph := map[uint64]int{}
+	kernels := s.launchOrder(src, r)
+	for i := 0; i < len(kernels); {
+		j := i
+		h := fnv.New64a()
+		for ; j < len(kernels) && s.work[kernels[j].work].launch == s.work[kernels[i].work].launch; j++ {
+			n := s.work[kernels[j].work].name
+			h.Write([]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
+		}
+		if j-i > 1 {
+			replays = append(replays, replay{kernels[i].at, h.Sum64(), j - i})
+			perGraph[h.Sum64()] += j - i
+		}
+		i = j
+	}
+	best, most := uint64(0), 0
+	for _, p := range replays { // in order: a map's would not be the same every time
+		if n := perGraph[p.graph]; n > most {
+			best, most = p.graph, n
+		}
+	}
+	var calls []trace.Time
+	for _, p := range replays {
+		if p.graph == best {
+			calls = append(calls, p.at)
+		}
+	}
+	if len(calls) < 2 || most*2 < len(kernels) {
+		return nil
+	}
+	return s.pairs(src, r, calls, r.End)
+}
+
+// findUnmarked looks for loops in a source in which nothing marks a request:
+// no range, no frame, no scheduler pass. Each loop found is a request; what
+// lies between two of them can't be told apart.
+func (s *Session) findUnmarked(src *Source) []request {
+	for _, th := range src.threads {
+		if len(th.iterations) > 0 {
+			return nil
+		}
+	}
+	track, ok := s.busiestThread(src)
+	if !ok {
+		return nil
+	}
+	whole := request{Span: trace.Span{Start: noTime + 1, End: 1<<63 - 1}, track: track}
+	kernels := s.launchOrder(src, &whole)
+	var all []request
+	for _, loop := range s.repeating(kernels, false).Loops {
+		l := periodLoop(loop, kernels, kernels[len(kernels)-1].at+1)
+		all = append(all, request{Span: l.span(), track: track, loop: l})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if src.threads[track] == nil {
+		src.threads[track] = &thread{}
+	}
+	all[0].Start = kernels[0].at
+	all[len(all)-1].End = kernels[len(kernels)-1].at + 1
+	return all
+}
+
+// busiestThread returns the thread that launched the most.
+func (s *Session) busiestThread(src *Source) (trace.TrackID, bool) {
+	launches := map[trace.TrackID]int{}
+	for _, p := range src.points {
+		if p.time != noTime {
+			launches[p.track]++
+		}
+	}
+	best, most := trace.TrackID(0), 0
+	for t, n := range launches {
+		if n > most || n == most && src.Trace.CompareTracks(t, best) < 0 {
+			best, most = t, n
+		}
+	}
+	return best, most > 0
+}

@@ -1,0 +1,134 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+)
+
+// A mark is a frame or range of a host thread that the rules know.
+type mark struct {
+	trace.Span
+	name trace.NameID
+}
+
+// A thread is what a host thread of a source shows of the work it launches.
+type thread struct {
+	marks      map[rules.Role][]mark // the outermost of each role, in time order
+	ranges     bool                  // some of the request marks are ranges
+	iterations []iterationMark       // the outermost scheduler passes, in time order
+
+	// What holds at each moment.
+	requests, phases, steps, passes scopes
+}
+
+type iterationMark struct {
+	trace.Span
+	rules.Iteration
+}
+
+// has reports whether anything on the thread can tell one launch from another.
+func (t *thread) has() bool { return len(t.requests)+len(t.phases)+len(t.steps)+len(t.passes) > 0 }
+
+// in returns the marks of a role that begin in span.
+func (t *thread) in(role rules.Role, span trace.Span) []mark {
+	all := t.marks[role]
+	i, _ := slices.BinarySearchFunc(all, span.Start, func(m mark, t trace.Time) int { return cmp.Compare(m.Start, t) })
+	j := i
+	for j < len(all) && all[j].Start < span.End {
+		j++
+	}
+	return all[i:j]
+}
+
+// readThreads collects the marks of a source by thread.
+func (s *Session) readThreads(t *trace.Trace) map[trace.TrackID]*thread {
+	words := s.readWords(t)
+	threads := map[trace.TrackID]*thread{}
+	for i := range t.Events {
+		e := &t.Events[i]
+		if e.Kind != trace.Range && e.Kind != trace.Frame {
+			continue
+		}
+		w := &words[e.Name]
+		if !w.asked {
+			*w = s.readWord(t, e)
+		}
+		if w.role == rules.NoRole && !w.pass {
+			continue
+		}
+		th := threads[e.Track]
+		if th == nil {
+			th = &thread{marks: map[rules.Role][]mark{}}
+			threads[e.Track] = th
+		}
+		th.add(e, w)
+	}
+	for _, th := range threads {
+		th.dropProfilerSteps()
+	}
+	return threads
+}
+
+// A word is what the rules say about a name.
+type word struct {
+	asked     bool
+	role      rules.Role
+	pass      bool // iteration is set
+	iteration rules.Iteration
+}
+
+func (s *Session) readWords(t *trace.Trace) []word { return make([]word, t.Names.Len()) }
+
+func (s *Session) readWord(t *trace.Trace, e *trace.Event) word {
+	w := word{asked: true, role: rules.NoRole}
+	name := t.Names.Text(e.Name)
+	if e.Kind == trace.Frame {
+		w.role, _ = s.Rules.Frame(name)
+		return w
+	}
+	if w.iteration, w.pass = s.Rules.ParseIteration(name); !w.pass {
+		w.role, _ = s.Rules.Range(name)
+	}
+	return w
+}
+
+// add adds the event unless it lies inside the last mark of the same sort:
+// events come in time order, outer ones first.
+func (th *thread) add(e *trace.Event, w *word) {
+	if w.pass {
+		n := len(th.iterations)
+		if n > 0 && th.iterations[n-1].Covers(e.Span) && !th.iterations[n-1].profiler() {
+			return
+		}
+		th.iterations = append(th.iterations, iterationMark{e.Span, w.iteration})
+		return
+	}
+	marks := th.marks[w.role]
+	if n := len(marks); n > 0 && marks[n-1].Covers(e.Span) && e.Len() < marks[n-1].Len() {
+		return
+	}
+	if w.role == rules.Request && e.Kind == trace.Range {
+		th.ranges = true
+	}
+	th.marks[w.role] = append(marks, mark{e.Span, e.Name})
+}
+
+func (m iterationMark) profiler() bool { return m.Phase == rules.ProfilerStep }
+
+// dropProfilerSteps removes ProfilerStep#k where other passes are marked, and a
+// lone one, whatever its k: the profiler's schedule never moved on, and it
+// spans everything (vLLM-Omni 0.14 to 0.17).
+func (th *thread) dropProfilerSteps() {
+	profiler := 0
+	for _, m := range th.iterations {
+		if m.profiler() {
+			profiler++
+		}
+	}
+	if profiler == 1 || profiler < len(th.iterations) {
+		th.iterations = slices.DeleteFunc(th.iterations, iterationMark.profiler)
+	}
+}

@@ -1,0 +1,187 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+)
+
+// A request is one run of a pipeline from encode to decode, or one pass of a
+// generation stage that holds a loop.
+type request struct {
+	trace.Span
+	track trace.TrackID
+	// generation requests are iterations: encode and decode mean nothing there.
+	generation bool
+	// known is false for the whole of a file in which nothing marks requests;
+	// then a loop has to prove that it is one of diffusion.
+	known bool
+	loop  *foundLoop
+
+	kernels    []launched // once asked for
+	period     *foundLoop // once looked for
+	periodDone bool
+}
+
+// phaseRoles are the marks that make phases inside a request.
+var phaseRoles = []struct {
+	role       rules.Role
+	phase      string
+	generation bool // also in a generation stage
+}{
+	{rules.TextEncode, "text_encode", false},
+	{rules.ImageEncode, "image_encode", false},
+	{rules.VAEDecode, "vae_decode", false},
+	{rules.Denoise, "denoise", true},
+	{rules.Vocode, "vocode", true},
+}
+
+// findRequests finds the requests of a source, their steps and phases.
+func (s *Session) findRequests(i int) {
+	src := s.Sources[i]
+	var all []request
+	for _, track := range src.trackOrder() {
+		all = append(all, src.threads[track].findRequests(track)...)
+	}
+	if len(all) == 0 {
+		all = s.findUnmarked(src)
+	}
+	slices.SortStableFunc(all, func(a, b request) int { return cmp.Compare(a.Start, b.Start) })
+	n := int32(0)
+	for k := range all {
+		r := &all[k]
+		if r.loop == nil {
+			r.loop = s.findLoop(src, r)
+		}
+		if r.generation && r.loop == nil {
+			continue
+		}
+		s.addRequest(i, n, r)
+		n++
+	}
+	for _, th := range src.threads {
+		th.requests, th.steps = outermost(th.requests), outermost(th.steps)
+		th.phases = th.joinPhases(s)
+	}
+}
+
+// findRequests returns the requests that the thread's marks show.
+func (th *thread) findRequests(track trace.TrackID) []request {
+	switch {
+	case len(th.marks[rules.Request]) > 0:
+		return th.marked(track)
+	case len(th.marks[rules.StepRange]) > 0:
+		return th.ticked(track)
+	case len(th.iterations) > 0:
+		return th.generated(track)
+	}
+	return th.looped(track)
+}
+
+// marked returns the requests that have a range or a frame of their own.
+func (th *thread) marked(track trace.TrackID) []request {
+	var all []request
+	for _, m := range th.marks[rules.Request] {
+		if len(th.in(rules.Warmup, m.Span)) == 0 {
+			all = append(all, request{Span: m.Span, track: track, known: true})
+		}
+	}
+	return all
+}
+
+// ticked joins the ticks of step execution: a request begins with the tick
+// that encodes its prompt.
+func (th *thread) ticked(track trace.TrackID) []request {
+	var all []request
+	for _, m := range th.marks[rules.StepRange] {
+		if len(all) == 0 || len(th.in(rules.TextEncode, m.Span)) > 0 {
+			all = append(all, request{Span: m.Span, track: track, known: true})
+		}
+		last := &all[len(all)-1]
+		last.Span = last.Union(m.Span)
+	}
+	return all
+}
+
+// generated returns the passes of a generation stage that may hold a loop.
+func (th *thread) generated(track trace.TrackID) []request {
+	var all []request
+	for _, m := range th.iterations {
+		if len(th.in(rules.Denoise, m.Span)) > 0 {
+			all = append(all, request{Span: m.Span, track: track, generation: true, known: true})
+		}
+	}
+	return all
+}
+
+// looped returns one request over everything that the thread's frames show of
+// a pipeline which nothing else marks (scripts that call a pipeline directly).
+func (th *thread) looped(track trace.TrackID) []request {
+	r := request{track: track, known: true}
+	found := false
+	for _, role := range []rules.Role{rules.Denoise, rules.StepBegin, rules.Predict, rules.StepEnd, rules.TextEncode, rules.VAEDecode} {
+		for _, m := range th.marks[role] {
+			if r.Len() == 0 {
+				r.Span = m.Span
+			}
+			r.Span = r.Union(m.Span)
+			found = found || role == rules.Denoise || role == rules.Predict || role == rules.StepEnd
+		}
+	}
+	if !found {
+		return nil
+	}
+	return []request{r}
+}
+
+// addRequest adds a request's scopes to its thread and its steps to the session.
+func (s *Session) addRequest(i int, number int32, r *request) {
+	src := s.Sources[i]
+	th := src.threads[r.track]
+	th.requests = append(th.requests, scope{r.Span, number})
+	rest := phaseID("other")
+	if r.generation {
+		rest = phaseID("generate")
+	}
+	th.phases = append(th.phases, scope{r.Span, rest})
+	for _, p := range phaseRoles {
+		if r.generation && !p.generation {
+			continue
+		}
+		for _, m := range th.in(p.role, r.Span) {
+			th.phases = append(th.phases, scope{m.Intersect(r.Span), phaseID(p.phase)})
+		}
+	}
+	if r.loop == nil {
+		return
+	}
+	if !r.loop.framed {
+		th.phases = append(th.phases, scope{r.loop.span(), phaseID("denoise")})
+	}
+	if r.loop.method == byPeriod && !r.generation {
+		// Nothing but the kernels tells what surrounds the loop.
+		th.phases = append(th.phases,
+			scope{trace.Span{Start: r.Start, End: r.loop.span().Start}, phaseID("text_encode")},
+			scope{trace.Span{Start: r.loop.span().End, End: r.End}, phaseID("vae_decode")})
+	}
+	for n, st := range r.loop.steps {
+		st.source, st.request, st.index, st.track = i, number, int32(n), r.track
+		st.method, st.sure = r.loop.method, r.loop.sure
+		th.steps = append(th.steps, scope{st.span, int32(len(s.steps))})
+		s.steps = append(s.steps, st)
+	}
+}
+
+// joinPhases deals the thread's time out to its phases: those of requests
+// innermost, those of passes where there is no request.
+func (th *thread) joinPhases(s *Session) scopes {
+	all := slices.Clone([]scope(th.phases))
+	for _, p := range th.passes {
+		all = append(all, scope{p.Span, s.iterations[p.value].phase})
+	}
+	// A pass and the request that it is begin and end together; the request
+	// says more, so it must count as the inner one.
+	return innermost(all)
+}

@@ -1,0 +1,100 @@
+package analyze
+
+// Phases splits each stage by phase of the request, or by kind of pass.
+var Phases = register(30, &grouping{
+	name: "phases", doc: "GPU time of each phase, by what was open on the launching thread",
+	dims:    []dimension{stageDimension, phaseDimension},
+	labels:  []label{unnamed(func(w *Work) bool { return w.phase < 0 })},
+	figures: append(standard[:len(standard):len(standard)], inherited),
+	stages:  func(s *Session) []int { return append(s.stagesWithSteps(), s.stagesWithPasses()...) },
+})
+
+// Steps has one row for each denoise step of each request.
+var Steps = register(40, &grouping{
+	name: "steps", doc: "GPU time of each denoise step",
+	dims: []dimension{stageDimension, requestDimension, stepDimension},
+	labels: []label{
+		unnamed(func(w *Work) bool { return w.step < 0 }),
+		stepLabel(text("method", "how the step was found"), func(st *step) Value { return Str(st.method) }),
+		stepLabel(text("confidence", "how sure that is"), func(st *step) Value { return Str(confidenceNames[st.sure]) }),
+		stepLabel(Column{Name: "forwards", Unit: Count, Doc: "calls of the denoiser"}, func(st *step) Value { return Known(st.forwards) }),
+		stepLabel(Column{Name: "cached", Unit: Flag, Doc: "a cache spared the denoiser"}, func(st *step) Value { return flag(st.cached) }),
+		stepLabel(text("startup", "start-up work that touched the step"), func(st *step) Value { return textOrNull(st.upset) }),
+		stepLabel(id("expert", "which of several denoisers"), func(st *step) Value { return Known(st.expert) }),
+	},
+	figures: append(standard[:len(standard):len(standard)], inherited),
+	stages:  (*Session).stagesWithSteps,
+	top:     24,
+})
+
+// Iterations has one row for each scheduler pass.
+var Iterations = register(50, &grouping{
+	name: "iterations", doc: "GPU time of each scheduler pass of an autoregressive or generation stage",
+	dims: []dimension{stageDimension, iterationDimension},
+	labels: []label{
+		unnamed(func(w *Work) bool { return w.iteration < 0 }),
+		passLabel(text("phase", "kind of the pass"), func(it *iteration) Value { return Str(phaseNames[it.phase]) }),
+		passLabel(Column{Name: "context_requests", Unit: Count, Doc: "requests whose prompt was computed", Wide: true}, func(it *iteration) Value { return Known(int(it.ContextRequests)) }),
+		passLabel(Column{Name: "context_tokens", Unit: Count, Doc: "their prompt tokens"}, func(it *iteration) Value { return Known(int(it.ContextTokens)) }),
+		passLabel(Column{Name: "generation_requests", Unit: Count, Doc: "requests that were decoded", Wide: true}, func(it *iteration) Value { return Known(int(it.GenerationRequests)) }),
+		passLabel(Column{Name: "generation_tokens", Unit: Count, Doc: "their tokens"}, func(it *iteration) Value { return Known(int(it.GenerationTokens)) }),
+		passLabel(text("method", "how the pass was found"), func(*iteration) Value { return Str(byAnnotation) }),
+	},
+	figures: append(standard[:len(standard):len(standard)], inherited),
+	stages:  (*Session).stagesWithPasses,
+	top:     12,
+})
+
+// inherited counts what has no launch call in the file.
+var inherited = wide(count("inherited", "events assigned by what surrounds them: no launch call in the file, or launched by a thread that works for another", func(t *tally) int64 { return t.inherited }))
+
+// unnamed labels the rows of what could not be assigned.
+func unnamed(missing func(*Work) bool) label {
+	return label{text("name", unattributed+" where no row could be found"), func(_ *Session, w *Work) Value {
+		if missing(w) {
+			return Str(unattributed)
+		}
+		return Null
+	}}
+}
+
+func stepLabel(c Column, of func(*step) Value) label {
+	return label{c, func(s *Session, w *Work) Value {
+		if w.step < 0 {
+			return Null
+		}
+		return of(&s.steps[w.step])
+	}}
+}
+
+func passLabel(c Column, of func(*iteration) Value) label {
+	return label{c, func(s *Session, w *Work) Value {
+		if w.iteration < 0 {
+			return Null
+		}
+		return of(&s.iterations[w.iteration])
+	}}
+}
+
+func flag(b bool) Value {
+	if b {
+		return Int(1)
+	}
+	return Int(0)
+}
+
+func (s *Session) stagesWithSteps() []int {
+	var stages []int
+	for i := range s.steps {
+		stages = append(stages, s.Sources[s.steps[i].source].Stage)
+	}
+	return stages
+}
+
+func (s *Session) stagesWithPasses() []int {
+	var stages []int
+	for i := range s.iterations {
+		stages = append(stages, s.Sources[s.iterations[i].source].Stage)
+	}
+	return stages
+}

@@ -1,0 +1,135 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"omnitrace/trace"
+)
+
+// A unit is one piece of a stage's repeated work: a denoise step, a prefill or
+// decode pass, a chunk of a generation stage.
+type unit struct {
+	source int
+	track  trace.TrackID
+	kind   string
+	span   trace.Span // on the host
+	busyNS int64      // GPU time of what was launched in it
+}
+
+// Units says how a stage spends its time by the unit of its work.
+var Units = registerTable(55, Table{
+	Name: "units", Doc: "the unit of work of each stage: how long it takes on the host, how much of it the GPU works",
+	Columns: []Column{
+		stageDimension.Column,
+		text("unit", "denoise step, prefill, decode, …"),
+		{Name: "count", Unit: Count, Doc: "units"},
+		{Name: "wall_median_ns", Unit: Nanoseconds, Doc: "median time on the host (nearest rank)"},
+		{Name: "wall_p95_ns", Unit: Nanoseconds, Doc: "95th percentile of it (nearest rank)"},
+		{Name: "busy_median_ns", Unit: Nanoseconds, Doc: "median GPU busy time of what the unit launched"},
+		{Name: "gap_median_ns", Unit: Nanoseconds, Doc: "median time on the host from a unit's end to the next unit of the same thread"},
+		{Name: "busy_ns", Unit: Nanoseconds, Doc: "GPU busy time of all units"},
+		{Name: "period_ns", Unit: Nanoseconds, Doc: "time on the host of all units and the gaps between them; busy_ns over it is the duty cycle", Share: false},
+		{Name: "duty_permille", Unit: Count, Doc: "busy_ns in thousandths of period_ns, rounded down"},
+	},
+}, units)
+
+func units(s *Session, t *Table) {
+	type key struct {
+		stage int
+		kind  string
+	}
+	type bucket struct {
+		walls, busies, gaps []int64
+		busy, period        int64
+	}
+	buckets := map[key]*bucket{}
+	all := s.unitsOfWork()
+	for i, u := range all {
+		k := key{s.Sources[u.source].Stage, u.kind}
+		b := buckets[k]
+		if b == nil {
+			b = &bucket{}
+			buckets[k] = b
+		}
+		wall := int64(u.span.Len())
+		b.walls, b.busies = append(b.walls, wall), append(b.busies, u.busyNS)
+		b.busy += u.busyNS
+		b.period += wall
+		if i+1 < len(all) && all[i+1].source == u.source && all[i+1].track == u.track && all[i+1].kind == u.kind {
+			gap := max(0, int64(all[i+1].span.Start-u.span.End))
+			b.gaps = append(b.gaps, gap)
+			b.period += gap
+		}
+	}
+	keys := make([]key, 0, len(buckets))
+	for k := range buckets {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.kind, b.kind))
+	})
+	for _, k := range keys {
+		b := buckets[k]
+		slices.Sort(b.walls)
+		slices.Sort(b.busies)
+		slices.Sort(b.gaps)
+		gap := Null
+		if len(b.gaps) > 0 {
+			gap = Int(quantile(b.gaps, 50))
+		}
+		duty := Null
+		if b.period > 0 {
+			duty = Int(mulDiv(b.busy, 1000, b.period))
+		}
+		t.Rows = append(t.Rows, Row{Key: keyOf("stage", k.stage, "unit", k.kind), Cells: []Value{
+			Int(k.stage), Str(k.kind), Int(len(b.walls)),
+			Int(quantile(b.walls, 50)), Int(quantile(b.walls, 95)), Int(quantile(b.busies, 50)), gap,
+			Int(b.busy), Int(b.period), duty,
+		}})
+	}
+}
+
+// unitsOfWork returns the steps and passes of the run with their GPU time, by
+// source, thread and time. A pass that holds steps is not a unit: its steps are.
+func (s *Session) unitsOfWork() []unit {
+	stepBusy, passBusy := s.busyOf(len(s.steps), func(w *Work) int32 { return w.step }), s.busyOf(len(s.iterations), func(w *Work) int32 { return w.iteration })
+	var all []unit
+	for i := range s.steps {
+		st := &s.steps[i]
+		kind := "step"
+		if st.cached {
+			kind = "cached step"
+		}
+		all = append(all, unit{st.source, st.track, kind, st.span, stepBusy[i]})
+	}
+	for i := range s.iterations {
+		it := &s.iterations[i]
+		all = append(all, unit{it.source, it.track, phaseNames[it.phase], it.span, passBusy[i]})
+	}
+	slices.SortStableFunc(all, func(a, b unit) int {
+		return cmp.Or(
+			cmp.Compare(a.source, b.source),
+			s.Sources[a.source].Trace.CompareTracks(a.track, b.track),
+			cmp.Compare(a.span.Start, b.span.Start),
+			cmp.Compare(a.kind, b.kind))
+	})
+	return all
+}
+
+// busyOf returns the busy time of each of n groups of work. Work comes device
+// by device in time order, so a group's busy time is the sum over devices.
+func (s *Session) busyOf(n int, group func(*Work) int32) []int64 {
+	tallies := make([]tally, n)
+	for i := range s.work {
+		if g := group(&s.work[i]); g >= 0 {
+			tallies[g].place(s, &s.work[i])
+			tallies[g].count++
+		}
+	}
+	busy := make([]int64, n)
+	for i := range tallies {
+		busy[i] = tallies[i].busyNS
+	}
+	return busy
+}
