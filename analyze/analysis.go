@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // An Analysis makes one table of a session.
@@ -58,7 +59,8 @@ func All() []Analysis {
 	})
 }
 
-// Summarize makes the tables of the given analyses, and the totals.
+// Summarize makes the tables of the given analyses, and the totals. Analyses
+// only read the session, so they run side by side.
 func (s *Session) Summarize(analyses []Analysis) *Summary {
 	sum := &Summary{
 		Run:      Run{Label: s.Label, Model: s.Model, GPUs: s.gpus(), Complete: s.Options.Complete},
@@ -67,12 +69,15 @@ func (s *Session) Summarize(analyses []Analysis) *Summary {
 	for _, src := range s.Sources {
 		sum.Sources = append(sum.Sources, src.SourceInfo)
 	}
-	for _, a := range analyses {
-		sum.Tables = append(sum.Tables, a.Run(s))
+	s.addUp()
+	sum.Tables = make([]Table, len(analyses))
+	var running sync.WaitGroup
+	for i, a := range analyses {
+		running.Go(func() { sum.Tables[i] = a.Run(s) })
 	}
-	total := s.total()
+	running.Wait()
 	for _, f := range standard {
-		sum.Totals.Cells = append(sum.Totals.Cells, f.of(total))
+		sum.Totals.Cells = append(sum.Totals.Cells, f.of(&s.sums.all))
 	}
 	return sum
 }

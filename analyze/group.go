@@ -79,19 +79,15 @@ type group struct {
 func (g *grouping) table(s *Session) Table {
 	groups := g.groups(s)
 	t := Table{Name: g.name, Doc: g.doc, Columns: g.columns(), Top: g.top, ShareOf: "of the run's busy time"}
-	wholes := map[int32]int64{}
-	if len(g.dims) > 1 && g.dims[0].key == stageDimension.key {
+	byStage := len(g.dims) > 1 && g.dims[0].key == stageDimension.key
+	if byStage {
 		t.ShareOf = "of its stage's busy time"
-		for i := range s.work {
-			wholes[int32(s.Sources[s.work[i].source].Stage)] += s.work[i].Exclusive
-		}
 	}
-	total := s.total().exclusiveNS
 	for _, gr := range groups {
 		row := g.row(s, gr)
-		row.Whole = total
-		if whole, ok := wholes[gr.key[0]]; ok {
-			row.Whole = whole
+		row.Whole = s.sums.all.exclusiveNS
+		if byStage {
+			row.Whole = s.sums.stages[gr.key[0]]
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -192,11 +188,17 @@ func (g *grouping) row(s *Session, gr *group) Row {
 	return Row{Key: strings.Join(parts, "/"), Cells: cells}
 }
 
-// total adds up all work of the session.
-func (s *Session) total() *tally {
-	t := &tally{}
+// sums are what tables take shares of.
+type sums struct {
+	all    tally
+	stages map[int32]int64 // exclusive ns of each stage
+}
+
+func (s *Session) addUp() {
+	s.sums = sums{stages: map[int32]int64{}}
 	for i := range s.work {
-		t.add(s, &s.work[i])
+		w := &s.work[i]
+		s.sums.all.add(s, w)
+		s.sums.stages[stageDimension.id(s, w)] += w.Exclusive
 	}
-	return t
 }

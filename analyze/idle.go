@@ -134,9 +134,6 @@ func (s *Session) explain(w *Work, gap trace.Span, yield func(int, cause, int64)
 		return
 	}
 	call := &src.Trace.Events[w.launch-src.launch]
-	if src.host == nil {
-		src.host = s.readHost(src)
-	}
 	th := src.threads[call.Track]
 	before := trace.Span{Start: gap.Start, End: max(gap.Start, min(call.Start, gap.End))}
 	src.host.activity[call.Track].walk(before, func(part trace.Span, value int32) {

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"omnitrace/analyze/rules"
@@ -59,12 +60,26 @@ func (s *Session) findRequests(i int) {
 			continue
 		}
 		s.addRequest(i, n, r)
+		s.expect(src, n, r)
 		n++
 	}
 	for _, th := range src.threads {
 		th.requests, th.steps = outermost(th.requests), outermost(th.steps)
 		th.phases = th.joinPhases(s)
 	}
+}
+
+// expect warns where a request's steps are not as many as the user asked for.
+func (s *Session) expect(src *Source, number int32, r *request) {
+	found, method := 0, "no way"
+	if r.loop != nil {
+		found, method = len(r.loop.steps), r.loop.method
+	}
+	if s.ExpectSteps == 0 || r.generation || found == s.ExpectSteps {
+		return
+	}
+	s.Warnings = append(s.Warnings, Warning{Code: "unexpected_steps", Source: src.ID, Message: fmt.Sprintf(
+		"%s: request %d has %d denoise steps by %s, and %d were expected", src.Path, number, found, method, s.ExpectSteps)})
 }
 
 // findRequests returns the requests that the thread's marks show.

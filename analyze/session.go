@@ -24,7 +24,10 @@ type Options struct {
 	ModelType string         // as in the model's configuration: names the stages
 	Label     string         // of the run
 	Model     string         // of the run
-	Complete  bool           // nothing is known to be missing
+	// ExpectSteps is the number of denoise steps that the user asked for, 0
+	// where nobody says.
+	ExpectSteps int
+	Complete    bool // nothing is known to be missing
 }
 
 // A Session is one run, ready to be put into tables.
@@ -38,6 +41,7 @@ type Session struct {
 	names      trace.Names // of kernels and memory operations, over all sources
 	categories trace.Names
 	launches   int32 // IDs given to launch calls
+	sums       sums
 	steps      []step
 	iterations []iteration
 }
@@ -81,6 +85,11 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	}
 	for i, src := range s.Sources {
 		s.addWork(i, src)
+	}
+	for _, src := range s.Sources {
+		if src.counted() && src.host == nil {
+			src.host = s.readHost(src)
+		}
 	}
 	s.flagSteps()
 	s.warn()

@@ -15,11 +15,13 @@ type unit struct {
 	kind   string
 	span   trace.Span // on the host
 	busyNS int64      // GPU time of what was launched in it
+	tokens int64      // that a pass worked on, 0 for none
 }
 
 // Units says how a stage spends its time by the unit of its work.
 var Units = registerTable(55, Table{
 	Name: "units", Doc: "the unit of work of each stage: how long it takes on the host, how much of it the GPU works",
+	ShareOf: "of the units and the gaps between them: the duty cycle",
 	Columns: []Column{
 		stageDimension.Column,
 		text("unit", "denoise step, prefill, decode, …"),
@@ -28,9 +30,11 @@ var Units = registerTable(55, Table{
 		{Name: "wall_p95_ns", Unit: Nanoseconds, Doc: "95th percentile of it (nearest rank)"},
 		{Name: "busy_median_ns", Unit: Nanoseconds, Doc: "median GPU busy time of what the unit launched"},
 		{Name: "gap_median_ns", Unit: Nanoseconds, Doc: "median time on the host from a unit's end to the next unit of the same thread"},
-		{Name: "busy_ns", Unit: Nanoseconds, Doc: "GPU busy time of all units"},
-		{Name: "period_ns", Unit: Nanoseconds, Doc: "time on the host of all units and the gaps between them; busy_ns over it is the duty cycle", Share: false},
-		{Name: "duty_permille", Unit: Count, Doc: "busy_ns in thousandths of period_ns, rounded down"},
+		{Name: "busy_ns", Unit: Nanoseconds, Doc: "GPU busy time of all units", Share: true},
+		{Name: "period_ns", Unit: Nanoseconds, Doc: "time on the host of all units and the gaps between them", Wide: true},
+		{Name: "duty_permille", Unit: Count, Doc: "duty cycle: busy_ns in thousandths of period_ns, rounded down", Wide: true},
+		{Name: "tokens", Unit: Count, Doc: "tokens of all units: of the prompt for prefill, else generated"},
+		{Name: "busy_per_token_ns", Unit: Nanoseconds, Doc: "busy_ns over tokens, rounded down"},
 	},
 }, units)
 
@@ -40,8 +44,8 @@ func units(s *Session, t *Table) {
 		kind  string
 	}
 	type bucket struct {
-		walls, busies, gaps []int64
-		busy, period        int64
+		walls, busies, gaps  []int64
+		busy, period, tokens int64
 	}
 	buckets := map[key]*bucket{}
 	all := s.unitsOfWork()
@@ -56,6 +60,7 @@ func units(s *Session, t *Table) {
 		b.walls, b.busies = append(b.walls, wall), append(b.busies, u.busyNS)
 		b.busy += u.busyNS
 		b.period += wall
+		b.tokens += u.tokens
 		if i+1 < len(all) && all[i+1].source == u.source && all[i+1].track == u.track && all[i+1].kind == u.kind {
 			gap := max(0, int64(all[i+1].span.Start-u.span.End))
 			b.gaps = append(b.gaps, gap)
@@ -82,10 +87,14 @@ func units(s *Session, t *Table) {
 		if b.period > 0 {
 			duty = Int(mulDiv(b.busy, 1000, b.period))
 		}
-		t.Rows = append(t.Rows, Row{Key: keyOf("stage", k.stage, "unit", k.kind), Cells: []Value{
+		tokens, perToken := Null, Null
+		if b.tokens > 0 {
+			tokens, perToken = Int(b.tokens), Int(b.busy/b.tokens)
+		}
+		t.Rows = append(t.Rows, Row{Key: keyOf("stage", k.stage, "unit", k.kind), Whole: b.period, Cells: []Value{
 			Int(k.stage), Str(k.kind), Int(len(b.walls)),
 			Int(quantile(b.walls, 50)), Int(quantile(b.walls, 95)), Int(quantile(b.busies, 50)), gap,
-			Int(b.busy), Int(b.period), duty,
+			Int(b.busy), Int(b.period), duty, tokens, perToken,
 		}})
 	}
 }
@@ -101,11 +110,11 @@ func (s *Session) unitsOfWork() []unit {
 		if st.cached {
 			kind = "cached step"
 		}
-		all = append(all, unit{st.source, st.track, kind, st.span, stepBusy[i]})
+		all = append(all, unit{source: st.source, track: st.track, kind: kind, span: st.span, busyNS: stepBusy[i]})
 	}
 	for i := range s.iterations {
 		it := &s.iterations[i]
-		all = append(all, unit{it.source, it.track, phaseNames[it.phase], it.span, passBusy[i]})
+		all = append(all, unit{it.source, it.track, phaseNames[it.phase], it.span, passBusy[i], it.tokens()})
 	}
 	slices.SortStableFunc(all, func(a, b unit) int {
 		return cmp.Or(
@@ -115,6 +124,12 @@ func (s *Session) unitsOfWork() []unit {
 			cmp.Compare(a.kind, b.kind))
 	})
 	return all
+}
+
+// tokens returns the tokens that a pass worked on: in a mixed pass those of the
+// prompts too.
+func (it *iteration) tokens() int64 {
+	return max(0, it.ContextTokens) + max(0, it.GenerationTokens)
 }
 
 // busyOf returns the busy time of each of n groups of work. Work comes device

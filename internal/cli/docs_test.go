@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"omnitrace/analyze"
 )
 
 // repository is the module's root, seen from this package.
@@ -41,6 +43,19 @@ func TestREADME(t *testing.T) {
 	default:
 		t.Errorf("README.md shows other outputs than the program prints; look at the change that\n"+
 			"go test ./internal/cli -update makes. First difference:\n%s", firstDifference(string(old), now))
+	}
+}
+
+// The README has a line for every table.
+func TestREADMETables(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range analyze.All() {
+		if !strings.Contains(string(text), "\n| `"+a.Name+"` |") {
+			t.Errorf("README.md does not list the table %s (%s)", a.Name, a.Doc)
+		}
 	}
 }
 

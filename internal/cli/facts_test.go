@@ -71,7 +71,11 @@ func lookup(text []byte, path string) ([]string, error) {
 }
 
 func walk(v any, path []string) ([]string, error) {
-	if len(path) == 0 {
+	switch {
+	case len(path) > 0:
+	case v == nil:
+		return []string{"null"}, nil
+	default:
 		return []string{fmt.Sprint(v)}, nil
 	}
 	step, rest := path[0], path[1:]

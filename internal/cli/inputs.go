@@ -26,6 +26,7 @@ type inputOptions struct {
 	modelType string
 	rulesFile string
 	quiet     bool
+	known     analyze.Options // what the command's own flags say
 }
 
 func (o *inputOptions) flags(cmd *cobra.Command) {
@@ -71,7 +72,8 @@ func parseStageMap(pairs []string) (map[int]string, error) {
 }
 
 func (o *inputOptions) options() (analyze.Options, error) {
-	opts := analyze.Options{ModelType: o.modelType, Rules: rules.Default()}
+	opts := o.known
+	opts.ModelType, opts.Rules = o.modelType, rules.Default()
 	opts.StageMap, _ = parseStageMap(o.stageMap) // validated
 	if o.modelType != "" {
 		if _, ok := opts.Rules.Stages(o.modelType); !ok && o.rulesFile == "" {

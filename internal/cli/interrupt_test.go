@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
 	"testing"
 	"time"
 )
@@ -11,17 +12,30 @@ import (
 // nothing on stdout, and one line.
 func TestInterrupt(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
-	in := &endless{after: 1 << 20, then: stop}
+	interrupted(t, ctx, &endless{after: 1 << 20, then: stop})
+}
+
+// It also stops one that waits for an input that does not come.
+func TestInterruptWhileWaiting(t *testing.T) {
+	in, writer := io.Pipe()
+	defer writer.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	time.AfterFunc(50*time.Millisecond, stop)
+	interrupted(t, ctx, in)
+}
+
+func interrupted(t *testing.T, ctx context.Context, in io.Reader) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	done := make(chan int)
+	done := make(chan int, 1)
 	go func() { done <- run(ctx, []string{"summarize", "-"}, streams{in, &stdout, &stderr}) }()
 	select {
 	case code := <-done:
 		if code != exitInterrupted {
 			t.Errorf("exit code %d, want %d", code, exitInterrupted)
 		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("still reading 10 s after the interrupt")
+	case <-time.After(5 * time.Second):
+		t.Fatal("still reading 5 s after the interrupt")
 	}
 	if stdout.Len() > 0 || stderr.String() != "omnitrace: interrupted\n" {
 		t.Errorf("stdout %q, stderr %q", stdout.String(), stderr.String())

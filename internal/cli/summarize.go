@@ -15,8 +15,9 @@ import (
 type summarizeOptions struct {
 	inputOptions
 	outputOptions
-	by     []string
-	stages []int
+	selectOptions
+	by          []string
+	expectSteps int
 }
 
 func newSummarize(std streams) *cobra.Command {
@@ -47,13 +48,21 @@ out so that the rows of a table add up to it.`,
 	o.outputOptions.flags(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&o.by, "by", nil, "one table instead, split by these `dimensions`: "+strings.Join(analyze.Dimensions(), ","))
-	f.IntSliceVar(&o.stages, "stage", nil, "only these stages")
+	f.IntVar(&o.expectSteps, "expect-steps", 0, "the number of denoise steps of each request; a trace that disagrees is reported")
+	o.selectOptions.flags(cmd)
 	return cmd
 }
 
 func (o *summarizeOptions) validate(args []string) error {
+	o.known.ExpectSteps = o.expectSteps
 	if err := o.inputOptions.validate(args); err != nil {
 		return err
+	}
+	if _, err := o.selection(); err != nil {
+		return err
+	}
+	if o.expectSteps < 0 {
+		return usagef("--expect-steps: %d is negative", o.expectSteps)
 	}
 	analyses, err := o.analyses()
 	if err != nil {
@@ -81,9 +90,13 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
+	sel, err := o.selection()
+	if err != nil {
+		return err
+	}
 	return o.write(std, func(w io.Writer) error {
 		return o.sessions(cmd.Context(), std, analyze.Needs, func(s *analyze.Session) error {
-			if err := s.Select(o.stages); err != nil {
+			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
 			return o.report(w, s.Summarize(analyses))
