@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -165,7 +166,11 @@ func (o *outputOptions) write(std streams, f func(io.Writer) error) error {
 }
 
 func (o *outputOptions) report(w io.Writer, s *analyze.Summary) error {
-	return o.chosen.Write(w, s, o.Options)
+	err := o.chosen.Write(w, s, o.Options)
+	if wrong := new(report.OptionError); errors.As(err, &wrong) {
+		return usageError{err}
+	}
+	return err
 }
 
 func buffered(w io.Writer, f func(io.Writer) error) error {
