@@ -21,6 +21,7 @@ const repository = "../.."
 // program prints. A command without an output only has to succeed. With -update
 // the outputs are written.
 func TestREADME(t *testing.T) {
+	skipLarge(t)
 	path, err := filepath.Abs(filepath.Join(repository, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +44,15 @@ func TestREADME(t *testing.T) {
 	default:
 		t.Errorf("README.md shows other outputs than the program prints; look at the change that\n"+
 			"go test ./internal/cli -update makes. First difference:\n%s", firstDifference(string(old), now))
+	}
+}
+
+// skipLarge keeps the 58 MB trace out of runs under the race detector, which
+// takes a minute for it and finds nothing in it that a small one hasn't.
+func skipLarge(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("reads the large trace of testdata; left out with -short")
 	}
 }
 

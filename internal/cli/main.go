@@ -61,12 +61,18 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// An interruptedError ends a command that was interrupted and cleaned up.
+type interruptedError struct{ error }
+
+func (e interruptedError) Unwrap() error { return e.error }
+
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
+	var interrupted interruptedError
 	switch {
 	case err == nil:
 		return exitOK
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.As(err, &interrupted):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
@@ -96,6 +102,6 @@ which stage, category and kernel the GPU time went to, exactly.`,
 		}
 		return nil
 	}
-	root.AddCommand(newSummarize(std), newVerify(std))
+	root.AddCommand(newSummarize(std), newVerify(std), newCapture(std), newDoctor(std))
 	return root
 }

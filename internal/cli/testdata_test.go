@@ -15,6 +15,7 @@ import (
 // What testdata/README.md says of each trace is true of the JSON text, by
 // counting bytes, and the program counts the same.
 func TestTestdata(t *testing.T) {
+	skipLarge(t)
 	for _, c := range claims(t) {
 		t.Run(c.run+"/"+c.stage, func(t *testing.T) {
 			dir := filepath.Join(repository, "testdata", c.run)
