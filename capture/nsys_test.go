@@ -95,6 +95,19 @@ func TestNsysServerIgnoresInterrupt(t *testing.T) {
 	count(t, "nsys outlived its killed target: reports", len(b.files("*.nsys-rep")), 1)
 }
 
+// nsys 2025.3.1 leaves the number out where there was one range only.
+func TestNsysUnnumberedReport(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).underNsys()
+	b.options.Kind = "images"
+	b.host.Environ = append(b.host.Environ, "FAKE_UNNUMBERED=1")
+	if _, err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	count(t, "numbered reports", len(b.files("report.1.nsys-rep")), 1)
+	count(t, "databases", len(b.files("report.1.sqlite")), 1)
+}
+
 func TestNsysExportFails(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).underNsys()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -85,6 +86,11 @@ func target(c *child, port int) int {
 	return 0
 }
 
+// unnumbered is what nsys 2025.3 calls the report of a capture range that was
+// the only one, although --capture-range-end=repeat numbers the others. It is
+// given its number, so that a session looks the same however many there are.
+const unnumbered = reportBase + ".nsys-rep"
+
 func (a reportsAction) run(ctx context.Context, r *run, s Step) error {
 	want := make([]string, a.Count)
 	for i := range want {
@@ -102,6 +108,9 @@ func (a reportsAction) run(ctx context.Context, r *run, s Step) error {
 			return false, err
 		}
 		w.notice(files, time.Now())
+		if dead && a.Count == 1 && files[unnumbered].size > 0 {
+			return false, os.Rename(filepath.Join(a.Dir, unnumbered), filepath.Join(a.Dir, want[0]))
+		}
 		lacking = slices.DeleteFunc(slices.Clone(want), func(name string) bool { return files[name].size > 0 })
 		rested := time.Since(w.moved) >= w.settle
 		if rested && len(lacking) > 0 && dead {
