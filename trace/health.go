@@ -34,6 +34,7 @@ const (
 	BadEscape          DefectKind = "bad_escape"
 	BadNumber          DefectKind = "bad_number"
 	BadEvent           DefectKind = "bad_event"
+	BadMetadata        DefectKind = "bad_metadata"
 	NumberAsString     DefectKind = "number_as_string"
 	TimeOutOfRange     DefectKind = "time_out_of_range"
 	NegativeDuration   DefectKind = "negative_duration"
@@ -72,6 +73,7 @@ var defects = map[DefectKind]struct {
 	BadEscape:          {Repaired, "a backslash sequence that JSON does not know; kept as it is"},
 	BadNumber:          {Lost, "a number could not be read; the row's field was ignored"},
 	BadEvent:           {Lost, "a row could not be read at all, so sums may be low"},
+	BadMetadata:        {Repaired, "a value beside the events could not be read; no event is missing, but metadata may be"},
 	NumberAsString:     {Info, "numbers written as strings; read exactly"},
 	TimeOutOfRange:     {Lost, "a time beyond 64-bit nanoseconds; the row was dropped"},
 	NegativeDuration:   {Repaired, "a negative duration (a bug of old Kineto); counted as 0"},

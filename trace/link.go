@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -33,48 +34,91 @@ func Link(t *Trace) Links {
 
 type call struct {
 	correlation int64
+	process     int
+	start       Time
 	index       int32
 }
 
-// calls are sorted by correlation, then by position (hence start) in the trace.
+func (a call) compare(b call) int {
+	return cmp.Or(
+		cmp.Compare(a.correlation, b.correlation), cmp.Compare(a.process, b.process),
+		cmp.Compare(a.start, b.start), cmp.Compare(a.index, b.index))
+}
+
+// calls are sorted. Some writers give all rows the same ID: finding one must
+// not walk over all others.
 type calls []call
 
 func launchCalls(t *Trace) calls {
 	var cs calls
 	for i := range t.Events {
 		if e := &t.Events[i]; e.Kind == Launch && e.Correlation != NoCorrelation {
-			cs = append(cs, call{e.Correlation, int32(i)})
+			cs = append(cs, call{e.Correlation, t.Tracks[e.Track].Process, e.Start, int32(i)})
 		}
 	}
-	slices.SortFunc(cs, func(a, b call) int {
-		return cmp.Or(cmp.Compare(a.correlation, b.correlation), cmp.Compare(a.index, b.index))
-	})
-	return cs
+	slices.SortFunc(cs, call.compare)
+	outer := cs[:0]
+	for _, c := range cs {
+		if n := len(outer); n == 0 || !inside(t, c, outer[n-1]) {
+			outer = append(outer, c)
+		}
+	}
+	return outer
 }
 
+// inside reports whether a is part of b.
+func inside(t *Trace, a, b call) bool {
+	x, y := &t.Events[a.index], &t.Events[b.index]
+	return a.correlation == b.correlation && x.Track == y.Track && y.Covers(x.Span)
+}
+
+// find returns the index of the call that launched gpu, or -1.
 func (cs calls) find(t *Trace, gpu *Event) int32 {
-	i, _ := slices.BinarySearchFunc(cs, gpu.Correlation, func(c call, id int64) int {
-		return cmp.Compare(c.correlation, id)
-	})
-	process := t.Tracks[gpu.Track].Process
-	best := int32(-1)
-	for ; i < len(cs) && cs[i].correlation == gpu.Correlation; i++ {
-		e := &t.Events[cs[i].index]
-		if process >= 0 && t.Tracks[e.Track].Process != process {
-			continue
-		}
-		switch {
-		case best < 0:
-			best = cs[i].index
-		case e.Start > gpu.Start:
-			return best
-		case !inside(t, e, &t.Events[best]):
-			best = cs[i].index
-		}
+	if process := t.Tracks[gpu.Track].Process; process >= 0 {
+		return cs.of(gpu, process).index
 	}
-	return best
+	best := call{index: -1}
+	for process := math.MinInt; ; {
+		i := cs.from(call{correlation: gpu.Correlation, process: process, start: math.MinInt64})
+		if i == len(cs) || cs[i].correlation != gpu.Correlation {
+			return best.index
+		}
+		c := cs.of(gpu, cs[i].process)
+		if best.index < 0 || c.better(best, gpu.Start) {
+			best = c
+		}
+		process = cs[i].process + 1
+	}
 }
 
-func inside(t *Trace, inner, outer *Event) bool {
-	return inner.Track == outer.Track && outer.Covers(inner.Span)
+// of returns the call of a process that launched gpu, with index -1 for none.
+func (cs calls) of(gpu *Event, process int) call {
+	same := func(i int) bool {
+		return i >= 0 && i < len(cs) && cs[i].correlation == gpu.Correlation && cs[i].process == process
+	}
+	i := cs.from(call{gpu.Correlation, process, gpu.Start, math.MaxInt32})
+	switch {
+	case same(i - 1):
+		return cs[i-1]
+	case same(i):
+		return cs[i]
+	}
+	return call{index: -1}
+}
+
+// from returns the index of the first call not below c.
+func (cs calls) from(c call) int {
+	i, _ := slices.BinarySearchFunc(cs, c, call.compare)
+	return i
+}
+
+// better reports whether a is the likelier call than b for GPU work that
+// starts at a time: the later of those before it, else the earlier.
+func (a call) better(b call, start Time) bool {
+	if before := a.start <= start; before != (b.start <= start) {
+		return before
+	} else if before {
+		return a.start > b.start
+	}
+	return a.start < b.start
 }

@@ -31,12 +31,19 @@ type Want struct {
 	// Kinds are the kinds to yield; zero means all.
 	Kinds Kinds
 	// Keep, where set, decides by name about [Frame] and [Op] events. It is
-	// asked once for each distinct name and must be safe for concurrent use.
+	// asked once for each distinct name, or once by each of a reader's
+	// goroutines, and must be safe for concurrent use.
 	Keep func(Kind, string) bool
+	// Outermost are kinds of which an event may be left out that lies inside
+	// the one yielded before it on its track. Profilers write nested operators
+	// outer ones first, so that few of them are left.
+	Outermost Kinds
 }
 
 // All reports whether w asks for every event.
-func (w Want) All() bool { return (w.Kinds == 0 || w.Kinds == AllKinds) && w.Keep == nil }
+func (w Want) All() bool {
+	return (w.Kinds == 0 || w.Kinds == AllKinds) && w.Keep == nil && w.Outermost == 0
+}
 
 // Has reports whether events of kind k may be wanted.
 func (w Want) Has(k Kind) bool { return w.Kinds == 0 || w.Kinds.Has(k) }

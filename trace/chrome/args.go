@@ -10,8 +10,8 @@ import (
 // gpuArgs are the arguments that tie a row to a device and to its launch.
 type gpuArgs struct {
 	correlation    int64
-	device, stream []byte // as in the file, nil where missing
-	task           []byte // Ascend's "Task Type"
+	device, stream string // "" where missing
+	task           string // Ascend's "Task Type"
 	detail         trace.Detail
 }
 
@@ -32,11 +32,11 @@ func (b *batch) args(r *row) gpuArgs {
 				b.health.Add(trace.NumberAsString, r.offset)
 			}
 		case "device":
-			a.device = bytes.Trim(v, `"`)
+			a.device = unquote(v)
 		case "stream":
-			a.stream = bytes.Trim(v, `"`)
+			a.stream = unquote(v)
 		case "Task Type":
-			a.task = bytes.Trim(v, `"`)
+			a.task = unquote(v)
 		case "grid":
 			a.detail.Grid = triple(v)
 		case "block":
@@ -52,7 +52,7 @@ func (b *batch) args(r *row) gpuArgs {
 
 // waits reports whether an Ascend task only waits for another stream.
 func (a gpuArgs) waits() bool {
-	t := strings.ToUpper(strings.ReplaceAll(string(a.task), " ", "_"))
+	t := strings.ToUpper(strings.ReplaceAll(a.task, " ", "_"))
 	return strings.HasPrefix(t, "EVENT_WAIT") || strings.HasPrefix(t, "EVENT_RECORD") || strings.HasPrefix(t, "NOTIFY_WAIT")
 }
 
@@ -69,11 +69,8 @@ func walkArgs(r *row, yield func(key, value []byte)) {
 	// The padding of the scanned text, or more rows, follow the object: it is
 	// whole, so no loop runs past its end.
 	t := tolerant{b: r.args[:len(r.args)+pad], n: len(r.args), guess: r.guessed}
-	t.members(0, maxDepth, func(key []byte, i int) (int, outcome) {
-		end, o := value(t.b, i, maxDepth), whole
-		if end < 0 || t.guess {
-			end, o = t.value(i, maxDepth)
-		}
+	t.members(0, func(key []byte, i int) (int, outcome) {
+		end, o := t.quickValue(i)
 		if o == whole {
 			yield(key, t.b[i:end])
 		}

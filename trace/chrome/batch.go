@@ -27,9 +27,10 @@ type batch struct {
 
 // A half is one end of a range whose ends are rows of their own.
 type half struct {
-	phase byte // 'B', 'E', 'b' or 'e'
-	id    string
-	event trace.Event
+	begin bool
+	lane  string      // where its other half is: a thread, or an async ID
+	event trace.Event // of an end only the time
+	keep  bool        // the caller wants the range; known of begins, whose ends may lack name and category
 }
 
 // A meta is a process_name, process_labels or thread_name row.
@@ -90,7 +91,7 @@ func (b *batch) add(r *row) {
 			return
 		}
 	}
-	if f, ok := phases[string(r.ph.text)]; ok {
+	if f, ok := phases[r.ph.value()]; ok {
 		f(b, r)
 		return
 	}
@@ -104,18 +105,21 @@ func (b *batch) ignore(*row) {}
 // complete takes a row that has a begin and a duration.
 func (b *batch) complete(r *row) {
 	kind := b.lex.kind(r.cat)
-	if kind == trace.Other && r.cat.text == nil && isTask(r.args) {
+	if len(r.cat.text) == 0 && isTask(r.args) {
 		b.gpu(r, trace.Kernel, true)
 		return
 	}
 	switch {
 	case !b.want.Has(kind):
-	case kind.GPU() || kind == trace.GPURange || kind == trace.Sync:
+	case onDevice(kind):
 		b.gpu(r, kind, false)
 	default:
 		b.host(r, kind)
 	}
 }
+
+// onDevice reports whether events of a kind lie on a device's lanes.
+func onDevice(k trace.Kind) bool { return k.GPU() || k == trace.GPURange || k == trace.Sync }
 
 func (b *batch) host(r *row, kind trace.Kind) {
 	name, keep := b.lex.keep(r.name, kind, b.want.Keep)
@@ -234,6 +238,27 @@ func id(r *row) int64 {
 }
 
 func (b *batch) half(r *row) {
+	t, ok := b.time(r)
+	if !ok {
+		return
+	}
+	h := half{event: trace.Event{Span: trace.Span{Start: t, End: t}, Correlation: trace.NoCorrelation}}
+	switch r.ph.value() {
+	case "B", "b":
+		h.begin = true
+		b.begin(&h, r)
+	}
+	switch r.ph.value() {
+	case "B", "E":
+		h.lane = "thread\x00" + r.pid.value() + "\x00" + r.tid.value()
+	default:
+		h.lane = "async\x00" + r.cat.value() + "\x00" + r.id.value()
+	}
+	b.halves = append(b.halves, h)
+}
+
+// begin fills in what a range is from the row that begins it.
+func (b *batch) begin(h *half, r *row) {
 	kind := b.lex.kind(r.cat)
 	if kind == trace.Other {
 		kind = trace.Range
@@ -241,22 +266,20 @@ func (b *batch) half(r *row) {
 	if !b.want.Has(kind) {
 		return
 	}
-	t, ok := b.time(r)
-	if !ok {
-		return
+	e := &h.event
+	e.Kind = kind
+	e.Name, h.keep = b.lex.keep(r.name, kind, b.want.Keep)
+	switch {
+	case !h.keep:
+	case onDevice(kind):
+		a := b.args(r)
+		e.Correlation, e.Track, e.Detail = a.correlation, b.lex.gpuTrack(r, a), b.lex.detail(a.detail)
+	case kind == trace.Launch:
+		e.Correlation = b.args(r).correlation
+		fallthrough
+	default:
+		e.Track = b.lex.hostTrack(r)
 	}
-	name, keep := b.lex.keep(r.name, kind, b.want.Keep)
-	if !keep {
-		return
-	}
-	h := half{phase: r.ph.text[0], event: trace.Event{
-		Span: trace.Span{Start: t, End: t}, Correlation: trace.NoCorrelation,
-		Name: name, Track: b.lex.hostTrack(r), Kind: kind,
-	}}
-	if h.phase == 'b' || h.phase == 'e' {
-		h.id = r.cat.value() + "\x00" + r.id.value()
-	}
-	b.halves = append(b.halves, h)
 }
 
 // meta keeps the rows that name processes and threads.

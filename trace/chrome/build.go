@@ -25,20 +25,32 @@ type builder struct {
 	processes    map[string]int
 	devices      map[trackKey]int
 
-	held    []trace.Event
-	halves  []half
+	held    []late[trace.Event]
+	halves  []late[half]
 	metas   []meta
 	found   bool
 	foreign []byte
 	calling map[int]bool // processes with launch calls
 	end     trace.Time   // of the last event
+	outer   []trace.Span // the last outermost event of each track
 }
 
 // A translation maps a lexicon's IDs to the file's; 0 is not translated yet.
 type translation struct {
+	lexNames   []string // as far as they are needed so far
+	lexTracks  []trackKey
+	lexDetails []trace.Detail
+
 	names   []trace.NameID
 	tracks  []trace.TrackID
 	details []trace.DetailID
+}
+
+// A late thing waits for the end of the file with its lexicon's IDs: translated
+// at the end of its piece, IDs would depend on where that is.
+type late[T any] struct {
+	*translation
+	thing T
 }
 
 func newBuilder(want trace.Want) *builder {
@@ -69,16 +81,20 @@ func (b *builder) translate(p *piece) []trace.Event {
 		b.translations[out.lex] = t
 	}
 	t.grow(p)
+	kept := out.events[:0]
 	for i := range out.events {
-		b.event(&out.events[i], p, t)
+		e := out.events[i]
+		b.event(&e, t)
+		if !b.want.Outermost.Has(e.Kind) || b.outermost(&e) {
+			kept = append(kept, e)
+		}
 	}
+	out.events = kept
 	for _, e := range out.held {
-		b.event(&e, p, t)
-		b.held = append(b.held, e)
+		b.held = append(b.held, late[trace.Event]{t, e})
 	}
 	for _, h := range out.halves {
-		b.event(&h.event, p, t)
-		b.halves = append(b.halves, h)
+		b.halves = append(b.halves, late[half]{t, h})
 	}
 	for _, v := range out.tops {
 		b.top(v.key, v.text)
@@ -94,6 +110,7 @@ func (b *builder) translate(p *piece) []trace.Event {
 }
 
 func (t *translation) grow(p *piece) {
+	t.lexNames, t.lexTracks, t.lexDetails = p.names, p.tracks, p.detail
 	for len(t.names) < len(p.names) {
 		t.names = append(t.names, 0)
 	}
@@ -105,25 +122,38 @@ func (t *translation) grow(p *piece) {
 	}
 }
 
-// event translates one event. The tables hold ID+1, so that 0 means none.
-func (b *builder) event(e *trace.Event, p *piece, t *translation) {
+// event translates one event that a batch has kept. The tables hold ID+1, so that 0 means none.
+func (b *builder) event(e *trace.Event, t *translation) {
 	name := &t.names[e.Name]
 	if *name == 0 {
-		*name = b.header.Names.Intern(p.names[e.Name]) + 1
+		*name = b.header.Names.Intern(t.lexNames[e.Name]) + 1
 	}
 	track := &t.tracks[e.Track]
 	if *track == 0 {
-		*track = b.track(p.tracks[e.Track]) + 1
+		*track = b.track(t.lexTracks[e.Track]) + 1
 	}
 	detail := &t.details[e.Detail]
 	if *detail == 0 {
-		*detail = b.detail(p.detail[e.Detail]) + 1
+		*detail = b.detail(t.lexDetails[e.Detail]) + 1
 	}
 	e.Name, e.Track, e.Detail = *name-1, *track-1, *detail-1
 	b.end = max(b.end, e.End)
 	if e.Kind == trace.Launch {
 		b.calling[b.header.Tracks[e.Track].Process] = true
 	}
+}
+
+// outermost reports whether e does not lie inside the last such event of its
+// track.
+func (b *builder) outermost(e *trace.Event) bool {
+	for len(b.outer) <= int(e.Track) {
+		b.outer = append(b.outer, trace.Span{Start: 1})
+	}
+	if last := &b.outer[e.Track]; !last.Covers(e.Span) {
+		*last = e.Span
+		return true
+	}
+	return false
 }
 
 func (b *builder) detail(d trace.Detail) trace.DetailID {

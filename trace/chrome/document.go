@@ -17,7 +17,8 @@ const (
 	inList                // in the array of events that is the whole document
 	lost                  // in an array of events, behind a row that made no sense
 	lostList              // the same where the array is the whole document
-	lostTop               // in the outermost object, behind a value that made no sense
+	lostTop               // before the events, behind a value that made no sense
+	lostTail              // behind the events, or what was taken for their end, and such a value
 	atEnd                 // behind the last bracket
 	pastEnd               // in something behind the end that is no trace
 )
@@ -30,9 +31,15 @@ func (p place) array() place {
 	return inEvents
 }
 
+// lost returns the place of a scan that has lost its way at p.
 func (p place) lost() place {
-	if p == inList {
+	switch p {
+	case inList:
 		return lostList
+	case inTop:
+		return lostTop
+	case inTail:
+		return lostTail
 	}
 	return lost
 }
@@ -67,7 +74,11 @@ func (s *scan) cut(p place, i int) {
 	switch p {
 	case inTail:
 		s.defect(trace.TruncatedMetadata, i)
-	case atStart:
+	case atStart, lostTail:
+	case lost, lostList:
+		if !s.closed() {
+			s.defect(trace.Truncated, i)
+		}
 	default:
 		s.defect(trace.Truncated, i)
 	}
@@ -78,7 +89,7 @@ func (s *scan) defect(k trace.DefectKind, i int) { s.out.health.Add(k, s.base+in
 // next reads one thing at i; ok is false when the piece holds no more.
 func (s *scan) next(p place, i int) (_ place, _ int, ok bool) {
 	switch p {
-	case lost, lostList:
+	case lost, lostList, lostTail:
 		return s.resync(p, i)
 	case lostTop:
 		return s.resyncTop(i)
@@ -90,14 +101,30 @@ func (s *scan) next(p place, i int) (_ place, _ int, ok bool) {
 		return p, s.n, false
 	}
 	switch p {
-	case inEvents, inList:
-		return s.element(p, i)
-	case inTop, inTail:
-		return s.member(p, i)
 	case atStart:
 		return s.start(i)
+	case atEnd:
+		return s.trailing(i)
 	}
+	switch c := s.b[i]; {
+	case c < ' ':
+		s.defect(trace.ControlCharacter, i)
+		return p, i + 1, true
+	case c == ',':
+		return p, i + 1, true
+	case p == inEvents || p == inList:
+		return s.element(p, i)
+	}
+	return s.member(p, i)
+}
+
+// trailing looks at what follows the last bracket. A comma means that the
+// bracket was part of a row that made no sense: events may follow.
+func (s *scan) trailing(i int) (place, int, bool) {
 	s.defect(trace.TrailingData, i)
+	if s.b[i] == ',' {
+		return lostTail, i, true
+	}
 	return pastEnd, s.n, false
 }
 
@@ -113,18 +140,17 @@ func (s *scan) start(i int) (place, int, bool) {
 	case bytes.HasPrefix(s.b[i:s.n], byteOrderMark):
 		return atStart, i + len(byteOrderMark), true
 	}
-	if !s.final && s.n-i < len(byteOrderMark) {
+	const head = 16
+	if !s.final && s.n-i < head {
 		return atStart, i, false
 	}
-	s.out.foreign = bytes.Clone(s.b[i:min(i+16, s.n)])
+	s.out.foreign = bytes.Clone(s.b[i:min(i+head, s.n)])
 	return pastEnd, s.n, false
 }
 
 // element reads one element of an array of events.
 func (s *scan) element(p place, i int) (place, int, bool) {
 	switch s.b[i] {
-	case ',':
-		return p, i + 1, true
 	case ']':
 		if p == inList {
 			return atEnd, i + 1, true
@@ -146,14 +172,17 @@ func (s *scan) element(p place, i int) (place, int, bool) {
 func (s *scan) event(p place, i int) (place, int, bool) {
 	r := &s.out.row
 	*r = row{offset: s.base + int64(i)}
-	if end := strictRow(s.b, i, r); end > 0 {
+	if end := strictRow(s.b, i, r); end > 0 && end-i <= maxRow {
 		s.out.add(r)
 		return p, end, true
 	}
 	t := tolerant{b: s.b, n: s.n}
 	end, o := t.row(i, r)
+	if o == bad {
+		end, o = s.guess(&t, i, r)
+	}
 	switch {
-	case o == whole:
+	case o == whole && end-i <= maxRow:
 		s.out.health.Merge(t.health, s.base)
 		s.out.add(r)
 		return p, end, true
@@ -164,72 +193,10 @@ func (s *scan) event(p place, i int) (place, int, bool) {
 	return p.lost(), i + 1, true
 }
 
-// resyncReach is how much white space may lie around the brace that begins an
-// event for a lost scan to find it.
-const resyncReach = 64
-
-// resync looks for the next thing that looks like the beginning of an event:
-// a brace behind a comma or a bracket and before a quote.
-func (s *scan) resync(p place, i int) (place, int, bool) {
-	for from := i; ; {
-		j := bytes.IndexByte(s.b[from:s.n], '{')
-		if j < 0 {
-			return p, s.keep(i), false
-		}
-		j += from
-		if !s.final && s.n-j <= resyncReach {
-			return p, max(i, j-resyncReach), false
-		}
-		if s.beginsEvent(i, j) {
-			return p.array(), j, true
-		}
-		from = j + 1
-	}
-}
-
-// keep returns where a lost scan must begin again: a brace at the very
-// beginning of the next piece needs the comma before it.
-func (s *scan) keep(i int) int {
-	if s.final {
-		return s.n
-	}
-	return max(i, s.n-resyncReach)
-}
-
-func (s *scan) beginsEvent(from, j int) bool {
-	k := j - 1
-	for k >= from && j-k < resyncReach && s.b[k] <= ' ' {
-		k--
-	}
-	if k < from || s.b[k] != ',' && s.b[k] != '[' {
-		return false
-	}
-	k = j + 1
-	for k < s.n && k-j < resyncReach && s.b[k] <= ' ' {
-		k++
-	}
-	return s.b[k] == '"'
-}
-
-const eventsKey = `"traceEvents"`
-
-func (s *scan) resyncTop(i int) (place, int, bool) {
-	if j := bytes.Index(s.b[i:s.n], []byte(eventsKey)); j >= 0 {
-		return inTop, i + j, true
-	}
-	if s.final {
-		return lostTop, s.n, false
-	}
-	return lostTop, max(i, s.n-len(eventsKey)), false
-}
-
 // member reads one key of the outermost object and its value, or only the
 // opening bracket if the value is the events.
 func (s *scan) member(p place, i int) (place, int, bool) {
-	switch s.b[i] {
-	case ',':
-		return p, i + 1, true
-	case '}':
+	if s.b[i] == '}' {
 		return atEnd, i + 1, true
 	}
 	start := i
@@ -241,21 +208,33 @@ func (s *scan) member(p place, i int) (place, int, bool) {
 	}
 	valueAt := i
 	if o == whole {
-		if end := value(s.b, i, maxDepth); end > 0 {
-			i = end
-		} else {
-			i, o = t.value(i, maxDepth)
-		}
+		i, o = t.quickValue(i)
+	}
+	valueEnd := i
+	if o == whole {
+		i, o = s.memberEnd(&t, i)
 	}
 	switch {
-	case o == whole && (i < s.n || s.final): // a number at the very end may go on
+	case o == whole && i-start <= maxRow:
 		s.out.health.Merge(t.health, s.base)
 		s.out.found = s.out.found || string(key) == "traceEvents"
-		s.out.top(key, s.b[valueAt:i])
+		s.out.top(key, s.b[valueAt:valueEnd])
 		return p, i, true
-	case o != bad && s.n-start < maxRow:
+	case o == more && s.n-start < maxRow:
 		return p, start, false
 	}
-	s.defect(trace.BadEvent, start)
-	return lostTop, start + 1, true
+	s.defect(trace.BadMetadata, start)
+	return p.lost(), start + 1, true
+}
+
+// memberEnd looks at what follows a value: a number at the very end may go on.
+func (s *scan) memberEnd(t *tolerant, i int) (int, outcome) {
+	i = t.space(i)
+	switch {
+	case i < s.n && s.b[i] != ',' && s.b[i] != '}':
+		return i, bad
+	case i >= s.n && !s.final:
+		return i, more
+	}
+	return i, whole
 }

@@ -84,7 +84,7 @@ func (l *lexicon) kind(cat field) trace.Kind {
 				break
 			}
 		}
-		l.kinds[cat.value()] = k
+		l.kinds[string(cat.text)] = k
 	}
 	l.lastCat = append(l.lastCat[:0], cat.text...)
 	l.lastOf = k
@@ -104,13 +104,14 @@ func (l *lexicon) keep(f field, kind trace.Kind, keep func(trace.Kind, string) b
 		return d.id, d.keep
 	}
 	name := f.value()
+	if d, ok := decided[name]; ok {
+		return d.id, d.keep
+	}
 	d := decision{keep: keep(kind, name)}
 	if d.keep {
 		d.id = l.name(f)
 	}
-	if f.plain {
-		decided[name] = d
-	}
+	decided[name] = d
 	return d.id, d.keep
 }
 
@@ -145,7 +146,7 @@ func (l *lexicon) hostTrack(r *row) trace.TrackID {
 func (l *lexicon) gpuTrack(r *row, a gpuArgs) trace.TrackID {
 	return l.track(trackKey{
 		pid: r.pid.value(), tid: r.tid.value(), gpu: true,
-		device: string(a.device), stream: string(a.stream),
+		device: a.device, stream: a.stream,
 	})
 }
 

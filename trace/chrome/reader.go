@@ -20,8 +20,8 @@ type Options struct {
 }
 
 // NewReader returns a reader of the uncompressed trace that src delivers. It
-// yields the events that want asks for; ranges whose ends are rows of their
-// own come last. A source that ends in a [trace.DamageError] is read up to
+// yields the events that want asks for; NPU tasks, and ranges whose ends are
+// rows of their own, come last. A source that ends in a [trace.DamageError] is read up to
 // there. The reader does not close src.
 func NewReader(src io.Reader, want trace.Want) trace.Reader {
 	return Options{}.NewReader(src, want)
@@ -69,6 +69,7 @@ type reader struct {
 	place place  // where the document really stands
 	carry []byte // text that no scan has used up
 	base  int64  // offset of carry
+	wait  int    // how much text must come together before carry is worth another scan
 	again *batch // for pieces whose guess was wrong
 	last  *piece // whose events the caller has
 	ended bool
@@ -142,7 +143,15 @@ func (r *reader) recycle() {
 // really stood, and scans again if not.
 func (r *reader) join(p *piece) []trace.Event {
 	if len(r.carry) > 0 || p.assumed != r.place {
+		if len(r.carry)+p.n < r.wait && !p.final {
+			r.carry = append(r.carry, p.buf[:p.n]...)
+			return nil
+		}
 		r.rescan(p)
+	}
+	r.wait = 0
+	if p.used == 0 {
+		r.wait = 2 * p.n // something long: scanning it again for each piece would be quadratic
 	}
 	r.place = p.end
 	r.carry = append(r.carry[:0], p.buf[p.used:p.n]...)

@@ -11,7 +11,7 @@ import (
 const pad = 8
 
 // maxDepth bounds nesting; Kineto's deepest values have four levels.
-const maxDepth = 128
+const maxDepth = 32
 
 // A field is the text of a string (without its quotes) or of a number.
 type field struct {
@@ -70,7 +70,10 @@ func (r *row) field(key string) (*field, uint) {
 // scanner decides what it is.
 func strictRow(b []byte, i int, r *row) int {
 	seen := uint(0)
-	for i = space(b, i+1); b[i] == '"'; i = space(b, i+1) {
+	if i = space(b, i+1); b[i] == '}' {
+		return i + 1
+	}
+	for b[i] == '"' {
 		key := b[i+1:]
 		end := shortString(b, i+1)
 		if end < 0 {
@@ -102,12 +105,10 @@ func strictRow(b []byte, i int, r *row) int {
 		case '}':
 			return i + 1
 		case ',':
+			i = space(b, i+1)
 		default:
 			return -1
 		}
-	}
-	if b[i] == '}' && seen == 0 {
-		return i + 1
 	}
 	return -1
 }

@@ -3,6 +3,7 @@ package chrome
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,10 +13,24 @@ import (
 // settle does what needs the whole file and returns the events that had to
 // wait for it.
 func (b *builder) settle() []trace.Event {
+	b.translateLate()
 	b.nameProcesses()
 	b.nameDevices()
 	b.assignProcess()
 	return append(b.tasks(), b.pair()...)
+}
+
+func (b *builder) translateLate() {
+	for i := range b.held {
+		b.event(&b.held[i].thing, b.held[i].translation)
+	}
+	for i := range b.halves {
+		h := &b.halves[i].thing
+		b.end = max(b.end, h.event.End)
+		if h.keep {
+			b.event(&h.event, b.halves[i].translation)
+		}
+	}
 }
 
 // nameProcesses applies the process_name, process_labels and thread_name rows.
@@ -85,51 +100,51 @@ func (b *builder) tasks() []trace.Event {
 	if !b.want.Has(trace.Kernel) {
 		return nil
 	}
-	return slices.DeleteFunc(b.held, func(e trace.Event) bool {
-		pid := b.keys[e.Track].pid
-		return b.header.Processes[b.process(pid)].Name != hardware
-	})
+	var tasks []trace.Event
+	for _, task := range b.held {
+		pid := b.keys[task.thing.Track].pid
+		if b.header.Processes[b.process(pid)].Name == hardware {
+			tasks = append(tasks, task.thing)
+		}
+	}
+	return tasks
 }
 
-// pair joins the ends of ranges: B and E by their nesting on a thread, in time
-// order; b and e by their id, wherever they end.
+// pair joins the halves of ranges: B and E by their nesting on a thread, b and
+// e by their ID wherever they end, both in time order.
 func (b *builder) pair() []trace.Event {
-	slices.SortStableFunc(b.halves, func(x, y half) int { return cmp.Compare(x.event.Start, y.event.Start) })
-	type lane struct {
-		track trace.TrackID
-		id    string
-	}
-	open := map[lane][]trace.Event{}
+	slices.SortStableFunc(b.halves, func(x, y late[half]) int {
+		return cmp.Compare(x.thing.event.Start, y.thing.event.Start)
+	})
+	open := map[string][]half{}
 	var events []trace.Event
-	for _, h := range b.halves {
-		l := lane{track: h.event.Track}
-		if h.id != "" {
-			l = lane{id: h.id}
-		}
-		stack := open[l]
-		switch {
-		case h.phase == 'B' || h.phase == 'b':
-			open[l] = append(stack, h.event)
-		case len(stack) == 0:
+	for _, x := range b.halves {
+		h := x.thing
+		stack := open[h.lane]
+		switch n := len(stack); {
+		case h.begin:
+			open[h.lane] = append(stack, h)
+		case n == 0:
 			b.header.Health.Add(trace.UnbalancedRange, -1)
 		default:
-			e := stack[len(stack)-1]
-			e.End = h.event.Start
-			events = append(events, e)
-			open[l] = stack[:len(stack)-1]
+			open[h.lane] = stack[:n-1]
+			events = stack[n-1].until(h.event.Start, events)
 		}
 	}
-	for _, stack := range open {
-		for _, e := range stack {
+	for _, lane := range slices.Sorted(maps.Keys(open)) {
+		for _, h := range open[lane] {
 			b.header.Health.Add(trace.UnbalancedRange, -1)
-			e.End = max(e.Start, b.end)
-			events = append(events, e)
+			events = h.until(max(h.event.Start, b.end), events)
 		}
 	}
-	b.halves = nil
-	// Ranges left open come out of a map.
-	slices.SortStableFunc(events, func(x, y trace.Event) int {
-		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(y.End, x.End), cmp.Compare(x.Track, y.Track), cmp.Compare(x.Name, y.Name))
-	})
 	return events
+}
+
+// until appends the range that h begins and that ends at t, if it is wanted.
+func (h half) until(t trace.Time, events []trace.Event) []trace.Event {
+	if !h.keep {
+		return events
+	}
+	h.event.End = t
+	return append(events, h.event)
 }

@@ -11,8 +11,8 @@ import (
 // memory on hostile input, and are far above what profilers write (the longest
 // row in the public corpus has 60 kB, the longest name 4 kB).
 const (
-	maxRow   = 32 << 20 // bytes of one row or top-level value
-	maxGuess = 64 << 10 // bytes of a name with unescaped quotes
+	maxRow   = 8 << 20  // bytes of one row or top-level value
+	maxGuess = 64 << 10 // bytes of a row with unescaped quotes
 	maxKey   = 256      // bytes of a key, when guessing where a name ends
 )
 
@@ -38,26 +38,12 @@ type tolerant struct {
 	guess bool
 }
 
-func newTolerant(b []byte) *tolerant { return &tolerant{b: b, n: len(b) - pad} }
-
-// row reads the event that begins at b[i]: first taking every unescaped quote
-// for the end of a string, and where that makes no sense, guessing.
+// row reads the event that begins at b[i].
 func (t *tolerant) row(i int, r *row) (int, outcome) {
-	for _, t.guess = range []bool{false, true} {
-		t.health = trace.Health{}
-		*r = row{offset: r.offset}
-		r.guessed = t.guess
-		end, o := t.rowOnce(i, r)
-		if o != bad {
-			return end, o
-		}
-	}
-	return i, bad
-}
-
-func (t *tolerant) rowOnce(i int, r *row) (int, outcome) {
+	t.health = trace.Health{}
+	*r = row{offset: r.offset, guessed: t.guess}
 	seen := uint(0)
-	return t.members(i, maxDepth, func(key []byte, i int) (int, outcome) {
+	return t.members(i, func(key []byte, i int) (int, outcome) {
 		f, bit := r.field(string(key))
 		if string(key) == "args" {
 			bit = sawArgs
@@ -83,7 +69,7 @@ func (t *tolerant) rowOnce(i int, r *row) (int, outcome) {
 
 // members walks the object at b[i], calling value at the start of each value
 // for the index behind it.
-func (t *tolerant) members(i, depth int, value func(key []byte, i int) (int, outcome)) (int, outcome) {
+func (t *tolerant) members(i int, value func(key []byte, i int) (int, outcome)) (int, outcome) {
 	for i++; ; {
 		i = t.space(i)
 		switch {
@@ -119,6 +105,9 @@ func (t *tolerant) key(i int) ([]byte, int, outcome) {
 		return nil, i, o
 	}
 	key := t.b[i+1 : end]
+	if bytes.IndexByte(key, '\\') >= 0 {
+		key = []byte(unescape(string(key)))
+	}
 	i = t.space(end + 1)
 	switch {
 	case i >= t.n:
@@ -132,17 +121,26 @@ func (t *tolerant) key(i int) ([]byte, int, outcome) {
 	return key, i, whole
 }
 
+// quickValue is [tolerant.value] by the strict scanner where that can read it.
+func (t *tolerant) quickValue(i int) (int, outcome) {
+	if !t.guess {
+		// A word that only begins as a number (0x7f) is none.
+		if end := value(t.b, i, maxDepth); end > 0 && !isWord(t.b[end]) {
+			return end, whole
+		}
+	}
+	return t.value(i, maxDepth)
+}
+
 // value returns the index behind the value at b[i].
 func (t *tolerant) value(i, depth int) (int, outcome) {
 	switch c := t.b[i]; {
 	case i >= t.n:
 		return i, more
-	case depth == 0:
-		return i, bad
-	case c == '{':
-		return t.members(i, depth, func(_ []byte, i int) (int, outcome) { return t.value(i, depth-1) })
-	case c == '[':
-		return t.elements(i, depth)
+	case c == '{' && depth > 0:
+		return t.members(i, func(_ []byte, i int) (int, outcome) { return t.value(i, depth-1) })
+	case c == '[' && depth > 0:
+		return t.elements(i, depth-1)
 	}
 	var f field
 	return t.scalar(i, &f)
@@ -161,7 +159,7 @@ func (t *tolerant) elements(i, depth int) (int, outcome) {
 			continue
 		}
 		var o outcome
-		if i, o = t.value(i, depth-1); o != whole {
+		if i, o = t.value(i, depth); o != whole {
 			return i, o
 		}
 		i = t.space(i)
@@ -236,13 +234,6 @@ func (t *tolerant) text(i int, key bool) (int, outcome) {
 		switch c := t.b[i]; {
 		case c == '"':
 			if t.guess && !t.closes(i, key) {
-				switch {
-				case i-start <= maxGuess:
-				case t.n-i > 2*maxKey: // what lies behind the quote was seen
-					return i, bad
-				default:
-					return i, more
-				}
 				h.Add(trace.UnescapedQuote, int64(i))
 				continue
 			}
@@ -251,6 +242,8 @@ func (t *tolerant) text(i int, key bool) (int, outcome) {
 			}
 			t.health.Merge(h, 0)
 			return i, whole
+		case c == '\\' && t.guess && t.b[i+1] == '"' && t.closes(i+1, key):
+			h.Add(trace.BadEscape, int64(i)) // a path that ends in a raw backslash
 		case c == '\\':
 			n := escape(t.b, i)
 			if n == 0 {
@@ -268,7 +261,8 @@ func (t *tolerant) text(i int, key bool) (int, outcome) {
 }
 
 // closes reports whether the quote at b[i] ends its string: a colon behind a
-// key; behind a value a closing bracket, or a comma and another key.
+// key; behind a value a comma and another key, or a closing bracket with what
+// may follow one.
 func (t *tolerant) closes(i int, key bool) bool {
 	i = t.peekSpace(i + 1)
 	if key {
@@ -276,7 +270,8 @@ func (t *tolerant) closes(i int, key bool) bool {
 	}
 	switch t.b[i] {
 	case '}', ']':
-		return true
+		i = t.peekSpace(i + 1)
+		return i == t.n || t.b[i] == ',' || t.b[i] == '}' || t.b[i] == ']'
 	case ',':
 		return t.keyAt(t.peekSpace(i + 1))
 	}

@@ -25,6 +25,10 @@ import (
 // readAhead is large because inputs are read once from front to back.
 const readAhead = 1 << 20
 
+// zstdWindow is the largest window that is decoded: what zstd itself takes
+// unless told otherwise. A hostile header could ask for any.
+const zstdWindow = 128 << 20
+
 var (
 	gzipMagic = []byte{0x1f, 0x8b}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
@@ -43,10 +47,16 @@ func Reader(src io.Reader) (io.ReadCloser, error) {
 	switch {
 	case bytes.HasPrefix(head, gzipMagic):
 		return newGzip(buffered, watched)
-	case bytes.HasPrefix(head, zstdMagic):
+	case bytes.HasPrefix(head, zstdMagic), skippable(head):
 		return newZstd(buffered, watched)
 	}
 	return io.NopCloser(buffered), nil
+}
+
+// skippable reports whether a file begins with a zstd frame without data, which
+// parallel compressors put first (RFC 8878, 3.1.2).
+func skippable(head []byte) bool {
+	return len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
 // newGzip hands the decoder the bufio.Reader itself, for which it has a path
@@ -60,7 +70,7 @@ func newGzip(buffered *bufio.Reader, src *source) (io.ReadCloser, error) {
 }
 
 func newZstd(buffered *bufio.Reader, src *source) (io.ReadCloser, error) {
-	z, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+	z, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(zstdWindow))
 	if err != nil {
 		return nil, fmt.Errorf("zstd header: %w", noEOF(err))
 	}
@@ -107,6 +117,12 @@ func (d *decoder) Read(p []byte) (int, error) {
 		return n, d.src.err
 	}
 	return n, &trace.DamageError{Kind: d.kind(err), Err: err}
+}
+
+// Close releases the decompressor. What it has to say then, Read has said.
+func (d *decoder) Close() error {
+	_ = d.Closer.Close()
+	return nil
 }
 
 func gzipDamage(err error) trace.DefectKind {
