@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,9 +71,11 @@ func TestREADMETables(t *testing.T) {
 }
 
 // Every example of every help text runs. The paths in them are those of
-// [exampleInputs].
+// [exampleInputs], the programs those of [examplePrograms]; captures are planned
+// and not made.
 func TestHelpExamples(t *testing.T) {
 	dir := exampleInputs(t)
+	t.Setenv("PATH", examplePrograms(t)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	t.Chdir(dir)
 	ran := 0
 	eachCommand(newRoot(streams{}), func(cmd *cobra.Command) {
@@ -82,6 +85,7 @@ func TestHelpExamples(t *testing.T) {
 				continue
 			}
 			ran++
+			command = strings.Replace(command, "omnitrace capture ", "omnitrace capture --dry-run ", 1)
 			if _, err := runExample(command); err != nil {
 				t.Errorf("%s: %v", cmd.CommandPath(), err)
 			}
@@ -106,6 +110,24 @@ func exampleInputs(t *testing.T) string {
 	}
 	if err := os.Link(traces[0], filepath.Join(dir, "trace_rank0.json.gz")); err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+// examplePrograms makes a folder with the programs that captures drive, which
+// answer what they are asked before a run: their version, their options.
+func examplePrograms(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, answer := range map[string]string{
+		"vllm":   "--profiler-config",
+		"python": "--profiler-config",
+		"nsys":   "NVIDIA Nsight Systems version 2025.3.1.90",
+	} {
+		script := "#!/bin/sh\necho '" + answer + "'\n"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o777); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -159,11 +181,15 @@ func showsOutput(following []string) bool {
 	return len(following) > 0 && !strings.HasPrefix(following[0], "$ ") && !strings.HasPrefix(following[0], "```")
 }
 
-// runExample runs a command line as a shell would that knows no quotes, and
-// returns what it printed to stdout.
+var shellWord = regexp.MustCompile(`'[^']*'|[^\s']+`)
+
+// runExample runs a command line as a shell would that knows single quotes
+// around whole words and nothing else, and returns what it printed to stdout.
 func runExample(line string) (string, error) {
-	command := strings.TrimPrefix(line, "go run ./cmd/")
-	args := strings.Fields(command)
+	var args []string
+	for _, word := range shellWord.FindAllString(strings.TrimPrefix(line, "go run ./cmd/"), -1) {
+		args = append(args, strings.Trim(word, "'"))
+	}
 	if args[0] != "omnitrace" {
 		return "", fmt.Errorf("%q is no omnitrace command", line)
 	}

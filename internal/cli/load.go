@@ -32,7 +32,8 @@ func find(paths []string) (session.Found, error) {
 		if len(paths) > 1 {
 			return session.Found{}, usagef("standard input (-) can't be combined with other paths")
 		}
-		file := session.File{Path: stdin, Format: session.Chrome, Role: session.Trace, State: session.Whole}
+		// Its size is not known before it is read; 1 says that it is not empty.
+		file := session.File{Path: stdin, Format: session.Chrome, Role: session.Trace, State: session.Whole, Size: 1}
 		file.Stage, file.Replica, file.Rank = -1, -1, -1
 		return session.Found{Sessions: []session.Session{{ID: "stdin", Label: "standard input", Files: []session.File{file}}}}, nil
 	}
@@ -42,7 +43,8 @@ func find(paths []string) (session.Found, error) {
 // loadFiles reads the counted files of a session, several at a time, and
 // returns an input for each file that is no side file. A file that can't be
 // read is an input with an error; only when none can be, or when ctx ends, is
-// that an error of the whole.
+// that an error of the whole. When ctx ends it returns at once: a read that
+// waits for its input can't be stopped and is left to the end of the process.
 func loadFiles(ctx context.Context, s session.Session, want trace.Want, std streams, bar *progress) ([]analyze.Input, error) {
 	var inputs []analyze.Input
 	for _, f := range s.Files {
@@ -57,13 +59,25 @@ func loadFiles(ctx context.Context, s session.Session, want trace.Want, std stre
 		if !in.File.Counted() {
 			continue
 		}
-		slots <- struct{}{}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		wait.Go(func() {
 			defer func() { <-slots }()
 			in.Trace, in.Err = load(ctx, in.File, want, std, bar)
 		})
 	}
-	wait.Wait()
+	read := make(chan struct{})
+	go func() {
+		wait.Wait()
+		close(read)
+	}()
+	select {
+	case <-read:
+	case <-ctx.Done():
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"omnitrace/analyze"
 	"omnitrace/analyze/rules"
+	"omnitrace/report"
 	"omnitrace/trace"
 )
 
@@ -23,10 +24,15 @@ func newVerify(std streams) *cobra.Command {
 		Long: `verify reads every file of every session to its end and lists what it is and
 each defect found, with the place of the first. It exits with 1 if anything is
 missing or had to be repaired.`,
+		Example: `  omnitrace verify profiles/
+  omnitrace verify profiles/ --format json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.all = o.session == ""
 			if err := o.inputOptions.validate(args); err != nil {
 				return err
+			}
+			if o.format == report.CSV.Name && len(o.tables) == 0 {
+				o.tables = []string{analyze.Defects.Name}
 			}
 			if err := o.outputOptions.validate([]analyze.Analysis{analyze.Defects}); err != nil {
 				return err
