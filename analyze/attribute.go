@@ -28,6 +28,9 @@ const (
 	byPeriod     = "period"
 )
 
+// kernelsOnly are the methods that look at no frame or range.
+var kernelsOnly = map[string]bool{byGraph: true, byPeriod: true}
+
 // A step is one turn of a denoise or flow-matching loop.
 type step struct {
 	source   int
@@ -41,6 +44,7 @@ type step struct {
 	method   string
 	sure     confidence
 	upset    string // what of the start-up disturbed it: "compile", "" for nothing
+	hidden   bool   // a selection left none of its work
 }
 
 // An iteration is one pass of a scheduler.
@@ -50,6 +54,7 @@ type iteration struct {
 	span   trace.Span
 	track  trace.TrackID
 	phase  int32
+	hidden bool // a selection left none of its work
 	rules.Iteration
 }
 
@@ -127,7 +132,7 @@ func (s *Session) worksFor(src *Source, p point) *thread {
 	if src.host == nil {
 		src.host = s.readHost(src)
 	}
-	value := src.host.activity[p.track].at(p.time)
+	value := src.host.ops[p.track].at(p.time)
 	if value < 0 || !s.Rules.WorkerOp(src.host.causes[value].name) {
 		return nil
 	}
@@ -173,18 +178,21 @@ func (src *Source) inherit(work []Work) {
 	}
 }
 
-// inherit takes over what a and b agree about.
+// inherit takes over what a and b agree about: between two requests or passes
+// nothing is known, though both may be in the same phase.
 func (w *Work) inherit(a, b *Work) {
 	agree := func(to *int32, x, y int32) {
-		if x == y {
+		if x == y && x >= 0 {
 			*to = x
+			w.inherited = true
 		}
 	}
 	agree(&w.request, a.request, b.request)
-	agree(&w.phase, a.phase, b.phase)
-	agree(&w.step, a.step, b.step)
 	agree(&w.iteration, a.iteration, b.iteration)
-	w.inherited = true
+	if a.request == b.request && a.iteration == b.iteration {
+		agree(&w.phase, a.phase, b.phase)
+		agree(&w.step, a.step, b.step)
+	}
 }
 
 // findIterations numbers the scheduler passes of a source in time order.
@@ -202,8 +210,10 @@ func (s *Session) findIterations(i int) {
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.Start, b.Start) })
 	generation := s.isGeneration(src)
+	first := s.numbering(src).passes
+	s.numbering(src).passes += int32(len(all))
 	for n, f := range all {
-		it := iteration{source: i, index: int32(n), span: f.Span, track: f.track, Iteration: f.Iteration, phase: phaseID(string(f.Phase))}
+		it := iteration{source: i, index: first + int32(n), span: f.Span, track: f.track, Iteration: f.Iteration, phase: phaseID(string(f.Phase))}
 		if generation && f.Phase != rules.Dummy {
 			it.phase = phaseID("generate")
 		}

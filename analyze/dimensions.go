@@ -20,10 +20,11 @@ var (
 	rankDimension = dimension{key: "rank", Column: id("rank", "rank within the replica"),
 		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Rank) }}
 	deviceDimension = dimension{key: "device", Column: id("device", "device as its process numbers it"),
-		id: func(s *Session, w *Work) int32 { return int32(s.devices[w.device].info.Index) }}
+		id:     func(s *Session, w *Work) int32 { return s.devices[w.device].number },
+		number: func(s *Session, i int32) int64 { return s.deviceNumbers[i] }}
 	sourceDimension = dimension{key: "source", Column: text("source", "input file"),
 		id:   func(_ *Session, w *Work) int32 { return w.source },
-		text: func(s *Session, i int32) string { return s.Sources[i].ID }}
+		text: func(s *Session, i int32) string { return s.Sources[i].ID }, ordered: true}
 	categoryDimension = dimension{key: "category", Column: text("category", "what sort of work it is, by the kernel's name"),
 		id:   func(_ *Session, w *Work) int32 { return w.category },
 		text: func(s *Session, i int32) string { return s.categories.Text(trace.NameID(i)) }}
@@ -74,7 +75,10 @@ func Dimensions() []string {
 // order given. The error lists what there is.
 func By(keys []string) (Analysis, error) {
 	g := grouping{name: "by_" + strings.Join(keys, "_"), doc: "GPU time by " + strings.Join(keys, ", "), figures: standard}
-	for _, key := range keys {
+	for k, key := range keys {
+		if slices.Contains(keys[:k], key) {
+			return Analysis{}, fmt.Errorf("dimension %q twice", key)
+		}
 		i := slices.IndexFunc(dimensions, func(d dimension) bool { return d.key == key })
 		if i < 0 {
 			return Analysis{}, fmt.Errorf("unknown dimension %q: want one of %s", key, strings.Join(Dimensions(), ", "))

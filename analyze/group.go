@@ -15,8 +15,10 @@ type dimension struct {
 	// id returns a work's value as a number, which sorts as the rows should;
 	// -1 stands for what could not be assigned.
 	id func(*Session, *Work) int32
-	// text returns the text that an id stands for; nil where the id is the value.
-	text func(*Session, int32) string
+	// text returns the text that an id stands for, number the number; nil where
+	// the id is the value.
+	text   func(*Session, int32) string
+	number func(*Session, int32) int64
 	// ordered dimensions sort by id, not by text.
 	ordered bool
 }
@@ -26,7 +28,7 @@ func (d *dimension) value(s *Session, id int32) Value {
 	case id < 0:
 		return Null
 	case d.text == nil:
-		return Int(id)
+		return Int(d.numberOf(s, id))
 	}
 	return Str(d.text(s, id))
 }
@@ -39,9 +41,16 @@ func (d *dimension) word(s *Session, id int32) string {
 	case id < 0:
 		return unattributed
 	case d.text == nil:
-		return fmt.Sprint(id)
+		return fmt.Sprint(d.numberOf(s, id))
 	}
 	return d.text(s, id)
+}
+
+func (d *dimension) numberOf(s *Session, id int32) int64 {
+	if id < 0 || d.number == nil {
+		return int64(id)
+	}
+	return d.number(s, id)
 }
 
 // A label is a column whose value all work of a row shares.

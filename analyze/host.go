@@ -33,16 +33,21 @@ var callCauses = map[rules.CallClass]string{
 
 // A host is what the launching threads of a source did.
 type host struct {
-	causes   []cause // what the values of activity stand for
-	activity map[trace.TrackID]scopes
+	causes   []cause                  // what the values below stand for
+	ops      map[trace.TrackID]scopes // the outermost operators
+	activity map[trace.TrackID]scopes // what explains idle time
 }
 
 // readHost collects what the launching threads of a source were doing: the
-// outermost operators, and inside them the calls that explain a wait. The
+// outermost operators, and over them the calls that explain a wait. The
 // profiler's own work stops all threads and comes before everything else.
+//
+// Which operators inside others were read depends on the order of the file, so
+// only the outermost may count.
 func (s *Session) readHost(src *Source) *host {
-	h := &host{activity: map[trace.TrackID]scopes{}}
+	h := &host{ops: map[trace.TrackID]scopes{}, activity: map[trace.TrackID]scopes{}}
 	launching := src.launchingThreads()
+	calls := map[trace.TrackID][]scope{}
 	ids := map[cause]int32{}
 	classes := map[trace.NameID]rules.CallClass{}
 	var overhead []scope
@@ -59,15 +64,19 @@ func (s *Session) readHost(src *Source) *host {
 			ids[c] = id
 			h.causes = append(h.causes, c)
 		}
-		if e.Kind == trace.Overhead {
+		switch e.Kind {
+		case trace.Overhead:
 			overhead = append(overhead, scope{e.Span, id})
-			continue
+		case trace.Op:
+			h.ops[e.Track] = append(h.ops[e.Track], scope{e.Span, id})
+		default:
+			calls[e.Track] = append(calls[e.Track], scope{e.Span, id})
 		}
-		h.activity[e.Track] = append(h.activity[e.Track], scope{e.Span, id})
 	}
 	top := outermost(overhead)
 	for track := range launching {
-		h.activity[track] = overlay(innermost(h.activity[track]), top)
+		h.ops[track] = outermost(h.ops[track])
+		h.activity[track] = overlay(overlay(h.ops[track], innermost(calls[track])), top)
 	}
 	return h
 }
@@ -137,6 +146,9 @@ func overlay(base, top scopes) scopes {
 // walk calls yield with the scopes that share time with span, and with the
 // time between them (value -1), in order.
 func (s scopes) walk(span trace.Span, yield func(trace.Span, int32)) {
+	if span.Len() == 0 {
+		return
+	}
 	i, _ := slices.BinarySearchFunc(s, span.Start, func(x scope, t trace.Time) int {
 		if x.End <= t {
 			return -1

@@ -112,6 +112,11 @@ func rank(kind string) int {
 // idleGaps calls yield with each stretch of idle time of each device that has
 // one cause.
 func (s *Session) idleGaps(yield func(stage int, c cause, ns int64)) {
+	s.idleBefore(func(_ int, stage int, c cause, ns int64) { yield(stage, c, ns) })
+}
+
+// idleBefore is idleGaps with the index of the work that ends the stretch.
+func (s *Session) idleBefore(yield func(i, stage int, c cause, ns int64)) {
 	covered, dev := trace.Time(0), int32(-1)
 	for i := range s.work {
 		w := &s.work[i]
@@ -120,7 +125,7 @@ func (s *Session) idleGaps(yield func(stage int, c cause, ns int64)) {
 			continue
 		}
 		if w.Start > covered {
-			s.explain(w, trace.Span{Start: covered, End: w.Start}, yield)
+			s.explain(w, trace.Span{Start: covered, End: w.Start}, func(stage int, c cause, ns int64) { yield(i, stage, c, ns) })
 		}
 		covered = max(covered, w.End)
 	}

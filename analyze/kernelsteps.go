@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"omnitrace/analyze/period"
+	"omnitrace/analyze/rules"
 	"omnitrace/trace"
 )
 
@@ -84,14 +85,32 @@ func periodLoop(loop period.Loop, kernels []launched, end trace.Time) *foundLoop
 // findByGraph takes the replays of one CUDA graph: the one that most kernels of
 // the request come from.
 func findByGraph(s *Session, src *Source, r *request) *foundLoop {
-	type replay struct {
-		at      trace.Time
-		graph   uint64
-		kernels int
-	}
-	var replays []replay
-	perGraph := map[uint64]int{}
 	kernels := s.launchOrder(src, r)
+	calls, covered := mostReplayed(s.replays(kernels))
+	if len(calls) < 2 || covered*2 < len(kernels) {
+		return nil
+	}
+	times := make([]trace.Time, len(calls))
+	for i, c := range calls {
+		times[i] = kernels[c.first].at
+	}
+	l := s.pairs(src, r, times, turnEnd(calls, kernels, r.End))
+	if p := findByPeriod(s, src, r); p != nil && len(p.steps) == len(l.steps) {
+		last := &l.steps[len(l.steps)-1]
+		last.span.End = max(last.span.Start, p.span().End)
+	}
+	return l
+}
+
+// A replay is the kernels [first, next) of one graph launch.
+type replay struct {
+	first, next int
+	graph       uint64 // equal for equal kernels
+}
+
+// replays returns the launches that own several of the kernels.
+func (s *Session) replays(kernels []launched) []replay {
+	var all []replay
 	for i := 0; i < len(kernels); {
 		j := i
 		h := fnv.New64a()
@@ -100,27 +119,40 @@ func findByGraph(s *Session, src *Source, r *request) *foundLoop {
 			h.Write([]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
 		}
 		if j-i > 1 {
-			replays = append(replays, replay{kernels[i].at, h.Sum64(), j - i})
-			perGraph[h.Sum64()] += j - i
+			all = append(all, replay{i, j, h.Sum64()})
 		}
 		i = j
 	}
-	best, most := uint64(0), 0
-	for _, p := range replays { // in order: a map's would not be the same every time
-		if n := perGraph[p.graph]; n > most {
-			best, most = p.graph, n
+	return all
+}
+
+// mostReplayed returns the replays of the graph that most kernels come from,
+// and how many these are.
+func mostReplayed(all []replay) (calls []replay, kernels int) {
+	perGraph := map[uint64]int{}
+	for _, p := range all {
+		perGraph[p.graph] += p.next - p.first
+	}
+	best := uint64(0)
+	for _, p := range all { // in order: a map's would not be the same every time
+		if n := perGraph[p.graph]; n > kernels {
+			best, kernels = p.graph, n
 		}
 	}
-	var calls []trace.Time
-	for _, p := range replays {
-		if p.graph == best {
-			calls = append(calls, p.at)
-		}
+	return slices.DeleteFunc(all, func(p replay) bool { return p.graph != best }), kernels
+}
+
+// turnEnd returns where the last turn ends if it launches no more behind its
+// replay than the others do: what follows is the decoder.
+func turnEnd(calls []replay, kernels []launched, end trace.Time) trace.Time {
+	behind := 0
+	for i := 1; i < len(calls); i++ {
+		behind = max(behind, calls[i].first-calls[i-1].next)
 	}
-	if len(calls) < 2 || most*2 < len(kernels) {
-		return nil
+	if i := calls[len(calls)-1].next + behind; i < len(kernels) {
+		return kernels[i].at
 	}
-	return s.pairs(src, r, calls, r.End)
+	return end
 }
 
 // findUnmarked looks for loops in a source in which nothing marks a request:
@@ -128,7 +160,7 @@ func findByGraph(s *Session, src *Source, r *request) *foundLoop {
 // lies between two of them can't be told apart.
 func (s *Session) findUnmarked(src *Source) []request {
 	for _, th := range src.threads {
-		if len(th.iterations) > 0 {
+		if len(th.iterations)+len(th.marks[rules.Request]) > 0 {
 			return nil
 		}
 	}

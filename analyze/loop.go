@@ -133,6 +133,7 @@ func findByFrame(_ *Session, src *Source, r *request) *foundLoop {
 // prediction. A turn without either, in which a cache spared the prediction,
 // begins with the scheduler's update that ends it.
 func (th *thread) turns(loop trace.Span) (begins []trace.Time, end trace.Time) {
+	end = loop.Start
 	for _, role := range []rules.Role{rules.StepBegin, rules.Predict, rules.Forward, rules.StepEnd, rules.Tick} {
 		for _, m := range th.in(role, loop) {
 			end = max(end, m.End)
@@ -198,9 +199,10 @@ func (l *foundLoop) count(th *thread) {
 }
 
 // findExperts numbers the denoisers of a loop that uses several (Wan2.2: high
-// noise, then low noise) in the order of their first call.
+// noise, then low noise) in the order of their first call. Where all steps call
+// the same ones there is nothing to tell.
 func (l *foundLoop) findExperts(th *thread) {
-	order := map[trace.NameID]int{}
+	order, used := map[trace.NameID]int{}, map[int]bool{}
 	for i := range l.steps {
 		for _, m := range th.in(rules.Forward, l.steps[i].span) {
 			if _, ok := order[m.name]; !ok {
@@ -208,8 +210,11 @@ func (l *foundLoop) findExperts(th *thread) {
 			}
 			l.steps[i].expert = order[m.name]
 		}
+		if e := l.steps[i].expert; e >= 0 {
+			used[e] = true
+		}
 	}
-	if len(order) < 2 {
+	if len(used) < 2 {
 		for i := range l.steps {
 			l.steps[i].expert = -1
 		}

@@ -17,7 +17,6 @@ type mark struct {
 // A thread is what a host thread of a source shows of the work it launches.
 type thread struct {
 	marks      map[rules.Role][]mark // the outermost of each role, in time order
-	ranges     bool                  // some of the request marks are ranges
 	iterations []iterationMark       // the outermost scheduler passes, in time order
 
 	// What holds at each moment.
@@ -66,8 +65,12 @@ func (s *Session) readThreads(t *trace.Trace) map[trace.TrackID]*thread {
 		}
 		th.add(e, w)
 	}
+	others := false
 	for _, th := range threads {
-		th.dropProfilerSteps()
+		others = others || slices.ContainsFunc(th.iterations, func(m iterationMark) bool { return !m.profiler() })
+	}
+	for _, th := range threads {
+		th.dropProfilerSteps(others)
 	}
 	return threads
 }
@@ -107,28 +110,19 @@ func (th *thread) add(e *trace.Event, w *word) {
 		return
 	}
 	marks := th.marks[w.role]
-	if n := len(marks); n > 0 && marks[n-1].Covers(e.Span) && e.Len() < marks[n-1].Len() {
+	if n := len(marks); n > 0 && marks[n-1].Covers(e.Span) {
 		return
-	}
-	if w.role == rules.Request && e.Kind == trace.Range {
-		th.ranges = true
 	}
 	th.marks[w.role] = append(marks, mark{e.Span, e.Name})
 }
 
 func (m iterationMark) profiler() bool { return m.Phase == rules.ProfilerStep }
 
-// dropProfilerSteps removes ProfilerStep#k where other passes are marked, and a
-// lone one, whatever its k: the profiler's schedule never moved on, and it
-// spans everything (vLLM-Omni 0.14 to 0.17).
-func (th *thread) dropProfilerSteps() {
-	profiler := 0
-	for _, m := range th.iterations {
-		if m.profiler() {
-			profiler++
-		}
-	}
-	if profiler == 1 || profiler < len(th.iterations) {
+// dropProfilerSteps removes ProfilerStep#k where other passes are marked in the
+// source, and a lone one, whatever its k: the profiler's schedule never moved
+// on, and it spans everything (vLLM-Omni 0.14 to 0.17).
+func (th *thread) dropProfilerSteps(others bool) {
+	if others || len(th.iterations) == 1 {
 		th.iterations = slices.DeleteFunc(th.iterations, iterationMark.profiler)
 	}
 }

@@ -50,7 +50,7 @@ func (s *Session) findRequests(i int) {
 		all = s.findUnmarked(src)
 	}
 	slices.SortStableFunc(all, func(a, b request) int { return cmp.Compare(a.Start, b.Start) })
-	n := int32(0)
+	n := s.numbering(src).requests
 	for k := range all {
 		r := &all[k]
 		if r.loop == nil {
@@ -63,6 +63,7 @@ func (s *Session) findRequests(i int) {
 		s.expect(src, n, r)
 		n++
 	}
+	s.numbering(src).requests = n
 	for _, th := range src.threads {
 		th.requests, th.steps = outermost(th.requests), outermost(th.steps)
 		th.phases = th.joinPhases(s)
@@ -99,7 +100,8 @@ func (th *thread) findRequests(track trace.TrackID) []request {
 func (th *thread) marked(track trace.TrackID) []request {
 	var all []request
 	for _, m := range th.marks[rules.Request] {
-		if len(th.in(rules.Warmup, m.Span)) == 0 {
+		warmup := func(w mark) bool { return w.Covers(m.Span) || m.Covers(w.Span) }
+		if !slices.ContainsFunc(th.marks[rules.Warmup], warmup) {
 			all = append(all, request{Span: m.Span, track: track, known: true})
 		}
 	}
@@ -175,7 +177,7 @@ func (s *Session) addRequest(i int, number int32, r *request) {
 	if !r.loop.framed {
 		th.phases = append(th.phases, scope{r.loop.span(), phaseID("denoise")})
 	}
-	if r.loop.method == byPeriod && !r.generation {
+	if kernelsOnly[r.loop.method] && !r.generation {
 		// Nothing but the kernels tells what surrounds the loop.
 		th.phases = append(th.phases,
 			scope{trace.Span{Start: r.Start, End: r.loop.span().Start}, phaseID("text_encode")},
@@ -192,11 +194,11 @@ func (s *Session) addRequest(i int, number int32, r *request) {
 // joinPhases deals the thread's time out to its phases: those of requests
 // innermost, those of passes where there is no request.
 func (th *thread) joinPhases(s *Session) scopes {
-	all := slices.Clone([]scope(th.phases))
+	var all []scope
 	for _, p := range th.passes {
 		all = append(all, scope{p.Span, s.iterations[p.value].phase})
 	}
 	// A pass and the request that it is begin and end together; the request
 	// says more, so it must count as the inner one.
-	return innermost(all)
+	return innermost(append(all, th.phases...))
 }

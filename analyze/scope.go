@@ -38,10 +38,11 @@ func (s scopes) index(t trace.Time) int {
 	return -1
 }
 
-// sortScopes sorts by start, longer ones first among equals, then by value.
+// sortScopes sorts by start, longer ones first among equals. Those with the
+// same span stay in the order in which they were added, outer ones first.
 func sortScopes(s []scope) {
-	slices.SortFunc(s, func(a, b scope) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(a.value, b.value))
+	slices.SortStableFunc(s, func(a, b scope) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
 	})
 }
 

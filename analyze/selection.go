@@ -38,7 +38,34 @@ func (s *Session) Select(sel Selection) error {
 	s.work = slices.DeleteFunc(s.work, func(w Work) bool {
 		return slices.ContainsFunc(tests, func(test func(*Work) bool) bool { return !test(&w) })
 	})
+	if len(tests) > 0 {
+		s.hideUnselected()
+	}
 	return nil
+}
+
+// hideUnselected takes sources, steps and passes without selected work out of
+// the tables whose rows are not work.
+func (s *Session) hideUnselected() {
+	for _, src := range s.Sources {
+		src.hidden = true
+	}
+	for i := range s.steps {
+		s.steps[i].hidden = true
+	}
+	for i := range s.iterations {
+		s.iterations[i].hidden = true
+	}
+	for i := range s.work {
+		w := &s.work[i]
+		s.Sources[w.source].hidden = false
+		if w.step >= 0 {
+			s.steps[w.step].hidden = false
+		}
+		if w.iteration >= 0 {
+			s.iterations[w.iteration].hidden = false
+		}
+	}
 }
 
 func (s *Session) checkSelection(sel Selection) error {
@@ -61,7 +88,7 @@ func (s *Session) tests(sel Selection) []func(*Work) bool {
 	var tests []func(*Work) bool
 	among := func(d dimension, values []int) {
 		if len(values) > 0 {
-			tests = append(tests, func(w *Work) bool { return slices.Contains(values, int(d.id(s, w))) })
+			tests = append(tests, func(w *Work) bool { return slices.Contains(values, int(d.numberOf(s, d.id(s, w)))) })
 		}
 	}
 	within := func(d dimension, intervals []Numbers) {

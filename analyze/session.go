@@ -27,7 +27,9 @@ type Options struct {
 	// ExpectSteps is the number of denoise steps that the user asked for, 0
 	// where nobody says.
 	ExpectSteps int
-	Complete    bool // nothing is known to be missing
+	// GPUMap gives the physical GPU of stages, by UUID, where the traces do not.
+	GPUMap   map[int]string
+	Complete bool // nothing is known to be missing
 }
 
 // A Session is one run, ready to be put into tables.
@@ -36,14 +38,18 @@ type Session struct {
 	Sources  []*Source
 	Warnings []Warning
 
-	work       []Work // by source, device and the order of trace.SortEvents
-	devices    []device
-	names      trace.Names // of kernels and memory operations, over all sources
-	categories trace.Names
-	launches   int32 // IDs given to launch calls
-	sums       sums
-	steps      []step
-	iterations []iteration
+	work    []Work // by source, device and the order of trace.SortEvents
+	devices []device
+	// deviceNumbers are the indices of the devices, ascending: NPU traces use
+	// numbers beyond 32 bits.
+	deviceNumbers []int64
+	names         trace.Names // of kernels and memory operations, over all sources
+	categories    trace.Names
+	launches      int32 // IDs given to launch calls
+	sums          sums
+	numberings    map[place]*numbering // while requests are being numbered
+	steps         []step
+	iterations    []iteration
 }
 
 // A Source is an input with its place in the run.
@@ -55,6 +61,7 @@ type Source struct {
 	Kind   session.Kind
 	launch int32 // the session's launch ID of the source's event 0
 
+	hidden  bool // a selection left none of its work
 	threads map[trace.TrackID]*thread
 	points  []point // of the work, while it is being attributed
 	host    *host   // once asked for
@@ -64,6 +71,7 @@ type Source struct {
 type device struct {
 	source int
 	info   trace.Device
+	number int32 // in Session.deviceNumbers
 }
 
 // NewSession places the inputs in the run, ties every GPU event to its launch
@@ -86,6 +94,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	for i, src := range s.Sources {
 		s.addWork(i, src)
 	}
+	s.numberDevices()
 	for _, src := range s.Sources {
 		if src.counted() && src.host == nil {
 			src.host = s.readHost(src)
@@ -96,6 +105,18 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	return s, nil
 }
 
+func (s *Session) numberDevices() {
+	for _, d := range s.devices {
+		s.deviceNumbers = append(s.deviceNumbers, d.info.Index)
+	}
+	slices.Sort(s.deviceNumbers)
+	s.deviceNumbers = slices.Compact(s.deviceNumbers)
+	for i := range s.devices {
+		n, _ := slices.BinarySearch(s.deviceNumbers, s.devices[i].info.Index)
+		s.devices[i].number = int32(n)
+	}
+}
+
 func newSource(i int, in Input) *Source {
 	id := in.File.Identity
 	if in.Trace != nil {
@@ -103,7 +124,7 @@ func newSource(i int, in Input) *Source {
 	}
 	src := &Source{Trace: in.Trace, Err: in.Err, Kind: id.Kind, SourceInfo: SourceInfo{
 		ID: fmt.Sprintf("s%d", i), Path: in.File.Path, Format: string(in.File.Format), Role: string(in.File.Role),
-		Stage: id.Stage, Replica: id.Replica, Rank: id.Rank, IdentifiedBy: string(id.By),
+		Stage: id.Stage, Replica: id.Replica, Rank: id.Rank, Range: id.Range, IdentifiedBy: string(id.By),
 		Complete: in.File.State == session.Whole && in.Err == nil, Clock: trace.ClockUnknown,
 	}}
 	health := trace.Health{}
@@ -164,16 +185,38 @@ func (s *Session) placeStages() {
 	s.separateTwins()
 }
 
+// A place is a rank of the run, at one capture range of nsys or at all of them.
+type place struct{ stage, replica, rank, capture int }
+
+func (s *Source) place() place { return place{stage: s.Stage, replica: s.Replica, rank: s.Rank} }
+
+// A numbering is how many requests and passes of a rank have been numbered: the
+// next capture range goes on from there.
+type numbering struct{ requests, passes int32 }
+
+func (s *Session) numbering(src *Source) *numbering {
+	if s.numberings == nil {
+		s.numberings = map[place]*numbering{}
+	}
+	p := s.numberings[src.place()]
+	if p == nil {
+		p = &numbering{}
+		s.numberings[src.place()] = p
+	}
+	return p
+}
+
 // separateTwins makes sources that claim to be the same rank of the same stage
 // replicas of it: the names of autoregressive stages do not number replicas.
+// Capture ranges of nsys are the same rank at different times.
 func (s *Session) separateTwins() {
-	type place struct{ stage, replica, rank int }
 	taken := map[place]bool{}
 	for _, src := range s.Sources {
 		if !src.counted() {
 			continue
 		}
-		p := place{src.Stage, src.Replica, src.Rank}
+		p := src.place()
+		p.capture = src.Range
 		for taken[p] {
 			p.replica++
 		}

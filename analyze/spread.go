@@ -38,15 +38,15 @@ func startupRows(s *Session, t *Table) {
 		steps     map[int32]bool
 	}
 	sums := map[key]*sum{}
-	s.startupWork(func(src *Source, c cause, span trace.Span, step int32) {
+	s.startupWork(func(src *Source, c cause, span trace.Span, steps []int32) {
 		k := key{src.Stage, c.kind, c.name}
 		if sums[k] == nil {
 			sums[k] = &sum{steps: map[int32]bool{}}
 		}
 		sums[k].count++
 		sums[k].ns += int64(span.Len())
-		if step >= 0 {
-			sums[k].steps[step] = true
+		for _, st := range steps {
+			sums[k].steps[st] = true
 		}
 	})
 	var keys []key
@@ -65,10 +65,10 @@ func startupRows(s *Session, t *Table) {
 }
 
 // startupWork calls yield with each piece of start-up work of the launching
-// threads, and the step it falls into.
-func (s *Session) startupWork(yield func(*Source, cause, trace.Span, int32)) {
+// threads, and the steps that it touches.
+func (s *Session) startupWork(yield func(*Source, cause, trace.Span, []int32)) {
 	for _, src := range s.Sources {
-		if !src.counted() {
+		if !src.counted() || src.hidden {
 			continue
 		}
 		launching := src.launchingThreads()
@@ -83,33 +83,35 @@ func (s *Session) startupWork(yield func(*Source, cause, trace.Span, int32)) {
 			if !startup[c.kind] || e.Kind != trace.Overhead && !launching[e.Track] {
 				continue
 			}
-			yield(src, c, e.Span, src.stepAt(e))
+			yield(src, c, e.Span, src.stepsAt(e))
 		}
 	}
 }
 
-// stepAt returns the step open at the event: on its own thread, or on any for
-// the profiler's rows, which have none.
-func (src *Source) stepAt(e *trace.Event) int32 {
-	if th := src.threads[e.Track]; th != nil {
-		return th.steps.at(e.Start)
-	}
-	if e.Kind != trace.Overhead {
-		return -1
-	}
-	for _, track := range src.trackOrder() {
-		if st := src.threads[track].steps.at(e.Start); st >= 0 {
-			return st
+// stepsAt returns the steps open during the event: on its own thread, or on any
+// for the profiler's rows, which stop them all.
+func (src *Source) stepsAt(e *trace.Event) []int32 {
+	var found []int32
+	for track, th := range src.threads {
+		if e.Kind != trace.Overhead && track != e.Track {
+			continue
 		}
+		th.steps.walk(trace.Span{Start: e.Start, End: max(e.End, e.Start+1)}, func(_ trace.Span, st int32) {
+			if st >= 0 {
+				found = append(found, st)
+			}
+		})
 	}
-	return -1
+	return found
 }
 
 // flagSteps notes the start-up work that touched each step.
 func (s *Session) flagSteps() {
-	s.startupWork(func(_ *Source, c cause, _ trace.Span, st int32) {
-		if st >= 0 && s.steps[st].upset == "" {
-			s.steps[st].upset = c.kind
+	s.startupWork(func(_ *Source, c cause, _ trace.Span, steps []int32) {
+		for _, st := range steps {
+			if s.steps[st].upset == "" {
+				s.steps[st].upset = c.kind
+			}
 		}
 	})
 }
@@ -160,7 +162,7 @@ func spread(s *Session, t *Table) {
 			for i := range s.steps {
 				st := &s.steps[i]
 				switch {
-				case s.Sources[st.source].Stage != stage || st.kind() != kind:
+				case s.Sources[st.source].Stage != stage || st.kind() != kind || st.hidden:
 				case st.upset != "":
 					left++
 				default:

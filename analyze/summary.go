@@ -9,6 +9,9 @@ type Summary struct {
 	Tables   []Table
 	Totals   Row // one value for each of TotalColumns
 	Warnings []Warning
+	// Timeline is for outputs that draw: see [Session.Timeline]. It is nil
+	// unless the caller has filled it.
+	Timeline *Timeline
 }
 
 // A Run says in a few words what was summarized.
@@ -29,6 +32,7 @@ type SourceInfo struct {
 	StageName    string
 	Replica      int
 	Rank         int
+	Range        int    // number of an nsys capture range, from 1; -1 for none
 	IdentifiedBy string // what told the stage: "directory", "file name", "traceName", …
 	NamedBy      string // what told the stage's name: "module", "--stage-map", …
 	Complete     bool

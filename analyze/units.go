@@ -13,9 +13,12 @@ type unit struct {
 	source int
 	track  trace.TrackID
 	kind   string
+	lane   int32      // request of a step, -1 for a pass: gaps lie between units of one lane
 	span   trace.Span // on the host
+	gapNS  int64      // to the next unit of its lane, -1 for the last one
 	busyNS int64      // GPU time of what was launched in it
 	tokens int64      // that a pass worked on, 0 for none
+	hidden bool       // not selected
 }
 
 // Units says how a stage spends its time by the unit of its work.
@@ -29,7 +32,7 @@ var Units = registerTable(55, Table{
 		{Name: "wall_median_ns", Unit: Nanoseconds, Doc: "median time on the host (nearest rank)"},
 		{Name: "wall_p95_ns", Unit: Nanoseconds, Doc: "95th percentile of it (nearest rank)"},
 		{Name: "busy_median_ns", Unit: Nanoseconds, Doc: "median GPU busy time of what the unit launched"},
-		{Name: "gap_median_ns", Unit: Nanoseconds, Doc: "median time on the host from a unit's end to the next unit of the same thread"},
+		{Name: "gap_median_ns", Unit: Nanoseconds, Doc: "median time on the host from a unit's end to the next step of its request, or pass of its thread"},
 		{Name: "busy_ns", Unit: Nanoseconds, Doc: "GPU busy time of all units", Share: true},
 		{Name: "period_ns", Unit: Nanoseconds, Doc: "time on the host of all units and the gaps between them", Wide: true},
 		{Name: "duty_permille", Unit: Count, Doc: "duty cycle: busy_ns in thousandths of period_ns, rounded down", Wide: true},
@@ -48,8 +51,10 @@ func units(s *Session, t *Table) {
 		busy, period, tokens int64
 	}
 	buckets := map[key]*bucket{}
-	all := s.unitsOfWork()
-	for i, u := range all {
+	for _, u := range s.unitsOfWork() {
+		if u.hidden {
+			continue
+		}
 		k := key{s.Sources[u.source].Stage, u.kind}
 		b := buckets[k]
 		if b == nil {
@@ -61,10 +66,9 @@ func units(s *Session, t *Table) {
 		b.busy += u.busyNS
 		b.period += wall
 		b.tokens += u.tokens
-		if i+1 < len(all) && all[i+1].source == u.source && all[i+1].track == u.track && all[i+1].kind == u.kind {
-			gap := max(0, int64(all[i+1].span.Start-u.span.End))
-			b.gaps = append(b.gaps, gap)
-			b.period += gap
+		if u.gapNS >= 0 {
+			b.gaps = append(b.gaps, u.gapNS)
+			b.period += u.gapNS
 		}
 	}
 	keys := make([]key, 0, len(buckets))
@@ -100,7 +104,7 @@ func units(s *Session, t *Table) {
 }
 
 // unitsOfWork returns the steps and passes of the run with their GPU time, by
-// source, thread and time. A pass that holds steps is not a unit: its steps are.
+// source, thread, lane and time. Of a pass that holds steps both are units.
 func (s *Session) unitsOfWork() []unit {
 	stepBusy, passBusy := s.busyOf(len(s.steps), func(w *Work) int32 { return w.step }), s.busyOf(len(s.iterations), func(w *Work) int32 { return w.iteration })
 	var all []unit
@@ -110,19 +114,27 @@ func (s *Session) unitsOfWork() []unit {
 		if st.cached {
 			kind = "cached step"
 		}
-		all = append(all, unit{source: st.source, track: st.track, kind: kind, span: st.span, busyNS: stepBusy[i]})
+		all = append(all, unit{source: st.source, track: st.track, kind: kind, lane: st.request, span: st.span, busyNS: stepBusy[i], hidden: st.hidden})
 	}
 	for i := range s.iterations {
 		it := &s.iterations[i]
-		all = append(all, unit{it.source, it.track, phaseNames[it.phase], it.span, passBusy[i], it.tokens()})
+		all = append(all, unit{source: it.source, track: it.track, kind: phaseNames[it.phase], lane: -1, span: it.span, busyNS: passBusy[i], tokens: it.tokens(), hidden: it.hidden})
 	}
 	slices.SortStableFunc(all, func(a, b unit) int {
 		return cmp.Or(
 			cmp.Compare(a.source, b.source),
 			s.Sources[a.source].Trace.CompareTracks(a.track, b.track),
+			cmp.Compare(a.lane, b.lane),
 			cmp.Compare(a.span.Start, b.span.Start),
 			cmp.Compare(a.kind, b.kind))
 	})
+	for i := range all {
+		u := &all[i]
+		u.gapNS = -1
+		if i+1 < len(all) && all[i+1].source == u.source && all[i+1].track == u.track && all[i+1].lane == u.lane {
+			u.gapNS = max(0, int64(all[i+1].span.Start-u.span.End))
+		}
+	}
 	return all
 }
 

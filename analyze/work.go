@@ -21,6 +21,7 @@ type Work struct {
 	category int32 // in Session.categories
 	launch   int32 // the session's ID of the launch call, -1 for none in the file
 	stream   int32 // the lane in its source's trace
+	detail   int32 // in the Details of its source's trace: the launch shape
 
 	// What it was launched in; -1 for none.
 	request   int32
@@ -47,7 +48,7 @@ func (s *Session) addWork(i int, src *Source) {
 		if len(index) == 0 {
 			continue
 		}
-		s.devices = append(s.devices, device{i, t.Devices[d]})
+		s.devices = append(s.devices, device{source: i, info: t.Devices[d]})
 		events := make([]trace.Event, len(index))
 		for k, j := range index {
 			events[k] = t.Events[j]
@@ -82,7 +83,7 @@ func (s *Session) newWork(i int, j int32, share time.Duration) Work {
 	w := Work{
 		Span: e.Span, Exclusive: int64(share), Bytes: src.Trace.Details[e.Detail].Bytes,
 		source: int32(i), device: int32(len(s.devices) - 1), launch: -1,
-		stream: int32(e.Track), request: -1, phase: -1, step: -1, iteration: -1, kind: e.Kind,
+		stream: int32(e.Track), detail: int32(e.Detail), request: -1, phase: -1, step: -1, iteration: -1, kind: e.Kind,
 	}
 	if l := src.Links.Launch[j]; l >= 0 {
 		w.launch = src.launch + l

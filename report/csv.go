@@ -12,7 +12,7 @@ import (
 // CSV writes one table in base units, all columns and rows, with a header. Two
 // tables have different columns and would need a separator that no reader of
 // CSV knows, so more than one is refused.
-var CSV = Format{"csv", "one table in base units, for spreadsheets (default: kernels)", writeCSV}
+var CSV = Format{Name: "csv", Doc: "one table in base units, for spreadsheets (default: kernels)", Write: writeCSV}
 
 const csvTable = "kernels"
 
@@ -29,15 +29,21 @@ func writeCSV(w io.Writer, s *analyze.Summary, o Options) error {
 	if err != nil {
 		return err
 	}
+	return WriteCSV(w, &tables[0])
+}
+
+// WriteCSV writes a table with a header, the rows' keys first, in base units;
+// what is not known is empty.
+func WriteCSV(w io.Writer, t *analyze.Table) error {
 	out := csv.NewWriter(w)
 	header := []string{"key"}
-	for _, c := range tables[0].Columns {
+	for _, c := range t.Columns {
 		header = append(header, c.Name)
 	}
 	records := [][]string{header}
-	for _, r := range tables[0].Rows {
+	for _, r := range t.Rows {
 		record := []string{r.Key}
-		for i, c := range tables[0].Columns {
+		for i, c := range t.Columns {
 			record = append(record, plain(cell(r, i), c.Unit))
 		}
 		records = append(records, record)

@@ -16,11 +16,14 @@ type Format struct {
 	Doc  string // one line for the help
 	// Write writes all of s to w. It returns w's error, or an [*OptionError].
 	Write func(w io.Writer, s *analyze.Summary, o Options) error
+	// Draws says that Write wants Summary.Timeline too, and that an output
+	// shows one run.
+	Draws bool
 }
 
 // Formats lists the formats, sorted by name.
 func Formats() []Format {
-	formats := []Format{CSV, JSON, Markdown, Text}
+	formats := []Format{CSV, HTML, JSON, Markdown, Text}
 	slices.SortFunc(formats, func(a, b Format) int { return cmp.Compare(a.Name, b.Name) })
 	return formats
 }

@@ -15,7 +15,7 @@ import (
 // those of schema omnitrace.summary/v1: they are added to, never renamed. The
 // order of keys is that of the columns and the same on every run; each row
 // stands on a line of its own.
-var JSON = Format{"json", "all rows in base units, for programs (schema " + schema + ")", writeJSON}
+var JSON = Format{Name: "json", Doc: "all rows in base units, for programs (schema " + schema + ")", Write: writeJSON}
 
 const schema = "omnitrace.summary/v1"
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Markdown is text for a pull request or an issue: GitHub's tables, short.
-var Markdown = Format{"markdown", "short tables for GitHub comments", writeMarkdown}
+var Markdown = Format{Name: "markdown", Doc: "short tables for GitHub comments", Write: writeMarkdown}
 
 const (
 	markdownTop  = 10 // rows of a table unless the user or the table wants fewer or other

@@ -15,7 +15,7 @@ import (
 )
 
 // Text is what people look at in a terminal.
-var Text = Format{"text", "tables for a terminal: one unit a column, shares, the first rows", writeText}
+var Text = Format{Name: "text", Doc: "tables for a terminal: one unit a column, shares, the first rows", Write: writeText}
 
 func writeText(w io.Writer, s *analyze.Summary, o Options) error {
 	tables, err := o.choose(withSources(s))

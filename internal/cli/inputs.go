@@ -25,6 +25,8 @@ type inputOptions struct {
 	stageMap  []string
 	modelType string
 	rulesFile string
+	nsys      string
+	gpuMap    []string
 	quiet     bool
 	known     analyze.Options // what the command's own flags say
 }
@@ -36,6 +38,8 @@ func (o *inputOptions) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.stageMap, "stage-map", nil, "names of stages: `0=thinker,1=talker`")
 	f.StringVar(&o.modelType, "model-type", "", "name the stages as this `model` does: qwen3_omni_moe, …")
 	f.StringVar(&o.rulesFile, "rules", "", "YAML `file` with more rules (kernel categories, stages, frames); they come first")
+	f.StringSliceVar(&o.gpuMap, "gpu-map", nil, "physical GPUs of stages, by UUID or any name: `0=GPU-1,1=GPU-1`")
+	f.StringVar(&o.nsys, "nsys", "", "`path` of nsys, for .nsys-rep files (default: searched)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar")
 }
 
@@ -54,17 +58,21 @@ func (o *inputOptions) validate(args []string) error {
 		}
 		o.paths = append(o.paths, path)
 	}
-	_, err := parseStageMap(o.stageMap)
+	if _, err := parseStages("--gpu-map", o.gpuMap); err != nil {
+		return err
+	}
+	_, err := parseStages("--stage-map", o.stageMap)
 	return err
 }
 
-func parseStageMap(pairs []string) (map[int]string, error) {
+// parseStages reads the values of a flag that says something of stages.
+func parseStages(flag string, pairs []string) (map[int]string, error) {
 	names := map[int]string{}
 	for _, pair := range pairs {
 		id, name, ok := strings.Cut(pair, "=")
 		n, err := strconv.Atoi(strings.TrimSpace(id))
 		if !ok || err != nil || n < 0 || name == "" {
-			return nil, usagef("--stage-map: %q is not of the form 0=thinker", pair)
+			return nil, usagef("%s: %q is not of the form 0=NAME", flag, pair)
 		}
 		names[n] = name
 	}
@@ -74,7 +82,7 @@ func parseStageMap(pairs []string) (map[int]string, error) {
 func (o *inputOptions) options() (analyze.Options, error) {
 	opts := o.known
 	opts.ModelType, opts.Rules = o.modelType, rules.Default()
-	opts.StageMap, _ = parseStageMap(o.stageMap) // validated
+	opts.StageMap, _ = parseStages("--stage-map", o.stageMap) // validated
 	if o.modelType != "" {
 		if _, ok := opts.Rules.Stages(o.modelType); !ok && o.rulesFile == "" {
 			return opts, usagef("--model-type: unknown model type %q: want one of %s", o.modelType, strings.Join(opts.Rules.ModelTypes(), ", "))
@@ -129,8 +137,16 @@ func (o *inputOptions) sessions(ctx context.Context, std streams, needs func(*ru
 		return err
 	}
 	for _, s := range chosen {
-		opts.Label = o.name(s)
-		a, err := o.read(ctx, s, std, needs(opts.Rules), opts)
+		run := opts
+		run.Label = o.label
+		run.GPUMap, _ = parseStages("--gpu-map", o.gpuMap) // validated
+		if err := describe(s, &run); err != nil {
+			return err
+		}
+		if run.Label == "" {
+			run.Label = nameOf(s)
+		}
+		a, err := o.read(ctx, s, std, needs(run.Rules), run)
 		if err != nil {
 			return err
 		}
@@ -149,18 +165,17 @@ func (o *inputOptions) read(ctx context.Context, s session.Session, std streams,
 	}
 	bar := newProgress(std.err, total, !o.quiet)
 	defer bar.done()
-	inputs, err := loadFiles(ctx, s, want, std, bar)
+	l := &loader{std: std, want: want, bar: bar, nsys: o.nsys}
+	inputs, err := l.loadFiles(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	return analyze.NewSession(inputs, opts)
 }
 
-func (o *inputOptions) name(s session.Session) string {
-	switch {
-	case o.label != "":
-		return o.label
-	case s.Label == s.ID || s.Label == "":
+// nameOf returns what a session is called in headings.
+func nameOf(s session.Session) string {
+	if s.Label == "" || strings.HasPrefix(s.ID, s.Label) {
 		return s.ID
 	}
 	return s.Label + " " + s.ID

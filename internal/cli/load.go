@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -12,15 +13,27 @@ import (
 	"sync"
 
 	"omnitrace/analyze"
+	"omnitrace/nsys"
 	"omnitrace/trace"
 	"omnitrace/trace/chrome"
 	"omnitrace/trace/open"
 	"omnitrace/trace/session"
 )
 
+// A loader reads the files of a session.
+type loader struct {
+	std  streams
+	want trace.Want
+	bar  *progress
+	nsys string // path of nsys, "" to search
+}
+
 // formats are the inputs that can be read, by what package session calls them.
-var formats = map[session.Format]func(io.Reader, trace.Want) trace.Reader{
-	session.Chrome: chrome.NewReader,
+var formats = map[session.Format]func(context.Context, *loader, session.File) (*trace.Trace, error){
+	session.Chrome:     loadChrome,
+	session.NsysSQLite: loadSQLite,
+	session.NsysReport: loadReport,
+	session.NsysStats:  loadStats,
 }
 
 // stdin is the path that stands for standard input.
@@ -45,7 +58,7 @@ func find(paths []string) (session.Found, error) {
 // read is an input with an error; only when none can be, or when ctx ends, is
 // that an error of the whole. When ctx ends it returns at once: a read that
 // waits for its input can't be stopped and is left to the end of the process.
-func loadFiles(ctx context.Context, s session.Session, want trace.Want, std streams, bar *progress) ([]analyze.Input, error) {
+func (l *loader) loadFiles(ctx context.Context, s session.Session) ([]analyze.Input, error) {
 	var inputs []analyze.Input
 	for _, f := range s.Files {
 		if f.Role != session.Side {
@@ -66,7 +79,7 @@ func loadFiles(ctx context.Context, s session.Session, want trace.Want, std stre
 		}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			in.Trace, in.Err = load(ctx, in.File, want, std, bar)
+			in.Trace, in.Err = l.load(ctx, in.File)
 		})
 	}
 	read := make(chan struct{})
@@ -81,7 +94,7 @@ func loadFiles(ctx context.Context, s session.Session, want trace.Want, std stre
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return inputs, noneReadable(inputs)
+	return byProcess(inputs), noneReadable(inputs)
 }
 
 // noneReadable returns the errors of the inputs if there is nothing else.
@@ -101,26 +114,82 @@ func noneReadable(inputs []analyze.Input) error {
 	return failed[0]
 }
 
-func load(ctx context.Context, file session.File, want trace.Want, std streams, bar *progress) (*trace.Trace, error) {
-	newReader, ok := formats[file.Format]
+// byProcess makes an input of each process of a file that several wrote: nsys
+// puts all stages into one report.
+func byProcess(inputs []analyze.Input) []analyze.Input {
+	var all []analyze.Input
+	for _, in := range inputs {
+		if in.Trace == nil {
+			all = append(all, in)
+			continue
+		}
+		for _, part := range trace.SplitByProcess(in.Trace) {
+			split := in
+			split.Trace = part
+			all = append(all, split)
+		}
+	}
+	return all
+}
+
+func (l *loader) load(ctx context.Context, file session.File) (*trace.Trace, error) {
+	read, ok := formats[file.Format]
 	if !ok {
 		return nil, fmt.Errorf("reading %s: %s files can't be read yet", file.Path, file.Format)
 	}
-	src, err := openFile(file.Path, std)
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	plain, err := open.Reader(bar.reading(ctx, src))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file.Path, err)
-	}
-	defer plain.Close()
-	t, err := trace.Read(newReader(plain, want))
+	t, err := read(ctx, l, file)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file.Path, err)
 	}
 	return t, nil
+}
+
+func loadChrome(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
+	src, err := openFile(file.Path, l.std)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer src.Close()
+	plain, err := open.Reader(l.bar.reading(ctx, src))
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	return trace.Read(chrome.NewReader(plain, l.want))
+}
+
+func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
+	r, err := nsys.OpenSQLite(ctx, file.Path, l.want)
+	if err != nil {
+		return nil, err
+	}
+	return trace.Read(r)
+}
+
+func loadReport(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
+	r, err := nsys.OpenReport(ctx, file.Path, l.want, nsys.ExportOptions{Nsys: l.nsys})
+	if err != nil {
+		return nil, err
+	}
+	return trace.Read(r)
+}
+
+func loadStats(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
+	src, err := openFile(file.Path, l.std)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer src.Close()
+	return trace.Read(nsys.OpenStats(ctx, l.want, nsys.Input{Name: file.Path, Reader: l.bar.reading(ctx, src)}))
+}
+
+// cause strips the operation and the path, which the message already has.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 func openFile(path string, std streams) (io.ReadCloser, error) {

@@ -17,6 +17,8 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // an input is missing or can't be read, or verify found something wrong
 	exitUsage       = 2   // a wrong flag or argument
+	exitRegressed   = 3   // a gate of diff found a regression
+	exitAbstained   = 4   // no gate of diff could be decided
 	exitInterrupted = 130 // Ctrl-C
 )
 
@@ -69,6 +71,7 @@ func (e interruptedError) Unwrap() error { return e.error }
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var interrupted interruptedError
+	var gate gateError
 	switch {
 	case err == nil:
 		return exitOK
@@ -76,6 +79,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &gate):
+		return gate.code
 	}
 	return exitFailed
 }
@@ -102,6 +107,6 @@ which stage, category and kernel the GPU time went to, exactly.`,
 		}
 		return nil
 	}
-	root.AddCommand(newSummarize(std), newVerify(std), newCapture(std), newDoctor(std))
+	root.AddCommand(newSummarize(std), newDiff(std), newExport(std), newVerify(std), newCapture(std), newDoctor(std))
 	return root
 }

@@ -69,7 +69,13 @@ func (o *summarizeOptions) validate(args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.outputOptions.validate(analyses)
+	if err := o.outputOptions.validate(analyses); err != nil {
+		return err
+	}
+	if o.chosen.Draws && o.all {
+		return usagef("--all: %s shows one run; choose it with --session", o.format)
+	}
+	return nil
 }
 
 func (o *summarizeOptions) analyses() ([]analyze.Analysis, error) {
@@ -100,7 +106,11 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
-			return o.report(w, s.Summarize(analyses))
+			sum := s.Summarize(analyses)
+			if o.chosen.Draws {
+				sum.Timeline = s.Timeline()
+			}
+			return o.report(w, sum)
 		})
 	})
 }

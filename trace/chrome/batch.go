@@ -11,7 +11,8 @@ import (
 type batch struct {
 	lex  *lexicon
 	want trace.Want
-	row  row // scratch
+	row  row     // scratch
+	copy *copier // what copying takes from the rows, nil where they are read
 
 	events []trace.Event
 	held   []trace.Event // NPU tasks: kernels if their process turns out to be the hardware
@@ -54,8 +55,9 @@ func (b *batch) top(key, value []byte) {
 
 // reset empties b for another piece, keeping its memory.
 func (b *batch) reset() {
+	b.copy.reset()
 	*b = batch{
-		lex: b.lex, want: b.want,
+		lex: b.lex, want: b.want, copy: b.copy,
 		events: b.events[:0], held: b.held[:0], halves: b.halves[:0],
 		metas: b.metas[:0], tops: b.tops[:0],
 	}
@@ -75,6 +77,16 @@ var phases = map[string]func(*batch, *row){
 	"N": (*batch).ignore, "O": (*batch).ignore, "D": (*batch).ignore, // objects
 	"P": (*batch).ignore, "V": (*batch).ignore, "v": (*batch).ignore, // samples, memory dumps
 	"(": (*batch).ignore, ")": (*batch).ignore, "c": (*batch).ignore, // contexts, clock sync
+}
+
+// take gives a row to what the batch is for.
+func (b *batch) take(r *row, text []byte, strict bool) {
+	if b.copy == nil {
+		b.add(r)
+		return
+	}
+	b.rows++
+	b.copy.take(b, r, text, strict)
 }
 
 // add sorts one row into the batch.

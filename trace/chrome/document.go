@@ -173,7 +173,7 @@ func (s *scan) event(p place, i int) (place, int, bool) {
 	r := &s.out.row
 	*r = row{offset: s.base + int64(i)}
 	if end := strictRow(s.b, i, r); end > 0 && end-i <= maxRow {
-		s.out.add(r)
+		s.out.take(r, s.b[i:end], true)
 		return p, end, true
 	}
 	t := tolerant{b: s.b, n: s.n}
@@ -184,7 +184,7 @@ func (s *scan) event(p place, i int) (place, int, bool) {
 	switch {
 	case o == whole && end-i <= maxRow:
 		s.out.health.Merge(t.health, s.base)
-		s.out.add(r)
+		s.out.take(r, s.b[i:end], false)
 		return p, end, true
 	case o == more && s.n-i < maxRow:
 		return p, i, false
@@ -219,6 +219,9 @@ func (s *scan) member(p place, i int) (place, int, bool) {
 		s.out.health.Merge(t.health, s.base)
 		s.out.found = s.out.found || string(key) == "traceEvents"
 		s.out.top(key, s.b[valueAt:valueEnd])
+		if s.out.copy != nil {
+			s.out.copy.top(p, key, s.b[start:valueEnd])
+		}
 		return p, i, true
 	case o == more && s.n-start < maxRow:
 		return p, start, false

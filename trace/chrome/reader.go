@@ -29,6 +29,12 @@ func NewReader(src io.Reader, want trace.Want) trace.Reader {
 
 // NewReader is [NewReader] with options.
 func (o Options) NewReader(src io.Reader, want trace.Want) trace.Reader {
+	return o.start(src, want, func() *batch { return &batch{} })
+}
+
+// start starts the goroutines of a reader whose workers fill the batches that
+// blank makes.
+func (o Options) start(src io.Reader, want trace.Want, blank func() *batch) *reader {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -42,8 +48,10 @@ func (o Options) NewReader(src io.Reader, want trace.Want) trace.Reader {
 		work:    make(chan *piece, o.Workers+2),
 		free:    make(chan *piece, o.Workers+2),
 		quit:    make(chan struct{}),
-		again:   &batch{lex: newLexicon(), want: want},
+		again:   blank(),
+		blank:   blank,
 	}
+	r.again.lex, r.again.want = newLexicon(), want
 	for range cap(r.free) {
 		r.free <- &piece{done: make(chan struct{}, 1)}
 	}
@@ -65,6 +73,7 @@ type reader struct {
 	quit    chan struct{}
 	running sync.WaitGroup
 	once    sync.Once
+	blank   func() *batch
 
 	place place  // where the document really stands
 	carry []byte // text that no scan has used up
@@ -107,7 +116,7 @@ func (r *reader) scan(want trace.Want) {
 	lex := newLexicon()
 	for p := range r.work {
 		if p.out == nil || p.out == r.again {
-			p.out = &batch{}
+			p.out = r.blank()
 		}
 		p.out.lex, p.out.want = lex, want
 		p.scan(p.out)
@@ -125,7 +134,10 @@ func (r *reader) Next() ([]trace.Event, error) {
 		}
 		<-p.done
 		r.last = p
-		if events := r.join(p); len(events) > 0 {
+		if !r.join(p) {
+			continue
+		}
+		if events := r.translate(p); len(events) > 0 {
 			return events, nil
 		}
 	}
@@ -139,13 +151,14 @@ func (r *reader) recycle() {
 	}
 }
 
-// join takes a scanned piece's events if the scan began where the document
-// really stood, and scans again if not.
-func (r *reader) join(p *piece) []trace.Event {
+// join takes a scanned piece as it is if the scan began where the document
+// really stood, and scans again if not. It reports whether there is a result:
+// text too short for another scan is carried on.
+func (r *reader) join(p *piece) bool {
 	if len(r.carry) > 0 || p.assumed != r.place {
 		if len(r.carry)+p.n < r.wait && !p.final {
 			r.carry = append(r.carry, p.buf[:p.n]...)
-			return nil
+			return false
 		}
 		r.rescan(p)
 	}
@@ -156,7 +169,7 @@ func (r *reader) join(p *piece) []trace.Event {
 	r.place = p.end
 	r.carry = append(r.carry[:0], p.buf[p.used:p.n]...)
 	r.base = p.base + int64(p.used)
-	return r.translate(p)
+	return true
 }
 
 // rescan scans what was left over, and p's text behind it, from the right place.

@@ -147,6 +147,12 @@ func (t *tolerant) value(i, depth int) (int, outcome) {
 }
 
 func (t *tolerant) elements(i, depth int) (int, outcome) {
+	return t.each(i, func(i int) (int, outcome) { return t.value(i, depth) })
+}
+
+// each walks the array at b[i], calling value at the start of each element for
+// the index behind it.
+func (t *tolerant) each(i int, value func(i int) (int, outcome)) (int, outcome) {
 	for i++; ; {
 		i = t.space(i)
 		switch {
@@ -159,7 +165,7 @@ func (t *tolerant) elements(i, depth int) (int, outcome) {
 			continue
 		}
 		var o outcome
-		if i, o = t.value(i, depth); o != whole {
+		if i, o = value(i); o != whole {
 			return i, o
 		}
 		i = t.space(i)

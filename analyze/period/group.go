@@ -1,0 +1,222 @@
+package period
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A beat is what recurs in every size-th gap, from gap phase on.
+type beat struct{ size, phase int }
+
+// maxBeat bounds the passes of one step: a Runge-Kutta step with guidance in
+// several branches stays far below.
+const maxBeat = 64
+
+// group joins the passes of r into steps and returns, for each step, the
+// index of its first pass. A step ends in a gap that holds what not every gap
+// holds, regularly: the scheduler after the second pass of a guided step, the
+// sum after the fourth of a Runge-Kutta step.
+func (x *index) group(r run) []int {
+	last := make([]int, len(r.passes)) // the last pass of each step
+	for i := range last {
+		last[i] = i
+	}
+	for range 4 {
+		ends := x.stepEnds(r, last)
+		if ends == nil {
+			break
+		}
+		var next []int
+		for i, end := range ends {
+			if end || i == len(ends)-1 {
+				next = append(next, last[i])
+			}
+		}
+		if len(next) == len(last) || len(next) < 2 {
+			break
+		}
+		last = next
+	}
+	first := make([]int, len(last))
+	for i := 1; i < len(last); i++ {
+		first[i] = last[i-1] + 1
+	}
+	return first
+}
+
+// stepEnds says behind which of the last passes a step ends, or nil where all
+// gaps are alike but for drift: kernels that only the first steps launch, or
+// only the later ones, or one expert. Only what follows full passes can tell:
+// a cache that cuts every other step short makes a beat of its own.
+func (x *index) stepEnds(r run, last []int) []bool {
+	var full, all []span
+	var units []int // kernels from one full pass to the next
+	var fulls []int
+	for i, p := range last {
+		all = append(all, r.gap(p))
+		if r.passes[p].len() > 0 {
+			full = append(full, r.gap(p))
+			fulls = append(fulls, i)
+			from := r.passes[0].from
+			if i > 0 {
+				from = r.passes[last[i-1]+1].from
+			}
+			units = append(units, r.gap(p).to-from)
+		}
+	}
+	if len(full) < 4 {
+		return nil
+	}
+	present := x.presence(full)
+	classes := make(map[beat][]int32)
+	for _, p := range present {
+		if b, ok := beatOf(p.in, len(full)); ok {
+			classes[b] = append(classes[b], p.tok)
+		}
+	}
+	b, ok := chooseBeat(classes, units[:len(units)-1], x.damaged(r)) // the last one's end is a guess
+	if !ok {
+		return nil
+	}
+	return regular(x.having(all, classes[b]), fulls, b.size)
+}
+
+// around is g with the kernels at its sides that share tokens with it.
+func around(g span) span { return span{max(0, g.from-gram+1), g.to} }
+
+// A presence lists the gaps that hold a token.
+type presence struct {
+	tok int32
+	in  []int32
+}
+
+// damaged says whether so many tokens of r occur but once in the sequence that
+// kernels must have been lost.
+func (x *index) damaged(r run) bool {
+	from, to := r.passes[0].from, r.passes[len(r.passes)-1].to
+	once := 0
+	for i := from; i < min(to, len(x.tokens)); i++ {
+		if x.byTok.count(x.tokens[i]) == 1 {
+			once++
+		}
+	}
+	return 25*once > to-from
+}
+
+// presence returns the tokens that some but not all gaps hold.
+func (x *index) presence(gaps []span) []presence {
+	in := make(map[int32][]int32)
+	for k, g := range gaps {
+		g = around(g)
+		for j := g.from; j < min(g.to, len(x.tokens)); j++ {
+			t := x.tokens[j]
+			if p := in[t]; len(p) == 0 || p[len(p)-1] != int32(k) {
+				in[t] = append(p, int32(k))
+			}
+		}
+	}
+	var out []presence
+	for t, p := range in {
+		if len(p) >= 2 && 4*len(p) <= 3*len(gaps) {
+			out = append(out, presence{t, p})
+		}
+	}
+	slices.SortFunc(out, func(a, b presence) int { return cmp.Compare(a.tok, b.tok) })
+	return out
+}
+
+// beatOf returns the beat at which gaps hold a token, if they do so throughout.
+func beatOf(in []int32, gaps int) (beat, bool) {
+	steps := make([]int32, len(in)-1)
+	for i := range steps {
+		steps[i] = in[i+1] - in[i]
+	}
+	slices.Sort(steps)
+	size := int(steps[len(steps)/2])
+	if size < 2 || size > maxBeat {
+		return beat{}, false
+	}
+	hits := make([]int, size)
+	for _, i := range in {
+		hits[int(i)%size]++
+	}
+	phase := 0
+	for p, h := range hits {
+		if h > hits[phase] {
+			phase = p
+		}
+	}
+	expected := (gaps - phase + size - 1) / size
+	misses := len(in) - hits[phase]
+	return beat{size, phase}, expected >= 2 && 4*hits[phase] >= 3*expected && 8*misses <= expected
+}
+
+// chooseBeat picks the shortest beat that stands for something inserted after
+// a pass. A kernel that merely changes its name from step to step (a pointer's
+// alignment decides between a vectorized and a plain one) beats too, but
+// leaves all units equally long; where kernels are lost anyway, nothing can be
+// told from lengths.
+func chooseBeat(classes map[beat][]int32, units []int, noisy bool) (beat, bool) {
+	beats := make([]beat, 0, len(classes))
+	for b := range classes {
+		beats = append(beats, b)
+	}
+	slices.SortFunc(beats, func(a, b beat) int {
+		return cmp.Or(cmp.Compare(a.size, b.size), cmp.Compare(b.phase, a.phase))
+	})
+	for _, b := range beats {
+		if b.phase == b.size-1 && len(classes[b]) >= gram && (noisy || uneven(units, b)) {
+			return b, true
+		}
+	}
+	return beat{}, false
+}
+
+// uneven says whether the units on the beat differ in length from the others.
+func uneven(units []int, b beat) bool {
+	var on, off []int
+	for i, n := range units {
+		if i%b.size == b.phase {
+			on = append(on, n)
+		} else {
+			off = append(off, n)
+		}
+	}
+	if len(on) == 0 {
+		return false
+	}
+	slices.Sort(on)
+	slices.Sort(off)
+	return on[len(on)/2] != off[len(off)/2]
+}
+
+// having says which gaps hold most of the tokens.
+func (x *index) having(gaps []span, toks []int32) []bool {
+	out := make([]bool, len(gaps))
+	for i, g := range gaps {
+		n := 0
+		for _, t := range toks {
+			if g := around(g); x.byTok.within(t, g.from, g.to) > 0 {
+				n++
+			}
+		}
+		out[i] = 5*n >= 2*len(toks)
+	}
+	return out
+}
+
+// regular closes the gaps in ends that a beat of size leaves where the first
+// or last steps lack what the others have. Only the full passes count.
+func regular(ends []bool, full []int, size int) []bool {
+	since := 0
+	for k, i := range full {
+		since++
+		if !ends[i] && since >= size && (k+1 == len(full) || !ends[full[k+1]]) {
+			ends[i] = true
+		}
+		if ends[i] {
+			since = 0
+		}
+	}
+	return ends
+}

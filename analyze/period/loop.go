@@ -1,0 +1,38 @@
+package period
+
+import "slices"
+
+// loop turns a run into a loop; false where it comes to less than two steps.
+func (x *index) loop(r run) (Loop, bool) {
+	first := x.group(r)
+	if len(first) < 2 {
+		return Loop{}, false
+	}
+	bounds := x.skipped(x.bounds(r, first))
+	l := Loop{First: bounds[0], End: bounds[len(bounds)-1]}
+	for i := 1; i < len(bounds); i++ {
+		s := Step{First: bounds[i-1], End: bounds[i], Expert: -1}
+		for _, p := range r.passes {
+			if p.from >= s.First && p.from < s.End {
+				s.Forwards++
+			}
+		}
+		l.Steps = append(l.Steps, s)
+	}
+	markCached(&l)
+	return l, true
+}
+
+// markCached marks the steps that launch less than half of what a full one does.
+func markCached(l *Loop) {
+	lens := make([]int, len(l.Steps))
+	for i, s := range l.Steps {
+		lens[i] = s.End - s.First
+	}
+	slices.Sort(lens)
+	full := lens[len(lens)*3/4]
+	for i := range l.Steps {
+		s := &l.Steps[i]
+		s.Cached = 2*(s.End-s.First) < full
+	}
+}

@@ -1,0 +1,283 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"omnitrace/analyze/diff"
+	"omnitrace/internal/unit"
+)
+
+// Reason says in one or a few sentences why the verdict is what it is, which
+// work only one side did, and what idle time has to do with it.
+func Reason(r *diff.Result) string {
+	sentences := []string{verdictReason(r)}
+	if !r.Identical {
+		sentences = append(sentences, workReason(r), idleReason(r))
+	}
+	var said []string
+	for _, s := range sentences {
+		if s != "" {
+			said = append(said, s)
+		}
+	}
+	return strings.Join(said, "; ")
+}
+
+func verdictReason(r *diff.Result) string {
+	switch r.Verdict.Why {
+	case diff.WhyIdentical:
+		return "both sides are the same recording"
+	case diff.WhyEmpty:
+		return emptySide(r) + " has no GPU work"
+	case diff.WhyDifferent:
+		return fmt.Sprintf("the sides are not comparable: of base's GPU time %s, and of new's %s, is work that the other side has too",
+			shareOf(r.Work.BaseCommonNS, r.Base.BusyNS), shareOf(r.Work.NewCommonNS, r.New.BusyNS))
+	case diff.WhyKnownIdentity:
+		return "nothing changed between the sides, so what differs is noise: " + fewWords(r.Changes, "no part differs by more than its own repeats do")
+	case diff.WhyChanged:
+		return fewWords(r.Changes, "")
+	case diff.WhyFewUnits:
+		return "nothing can be concluded: no work repeats often enough on both sides to tell a change from noise; the plain change of common work is " + commonChange(r)
+	}
+	if len(r.Changes) > 0 {
+		return "nothing changed that matters; most is " + describeChange(&r.Changes[0])
+	}
+	return "no part of the common work changed beyond noise"
+}
+
+func emptySide(r *diff.Result) string {
+	switch {
+	case r.Base.BusyNS > 0:
+		return "new"
+	case r.New.BusyNS > 0:
+		return "base"
+	}
+	return "neither side"
+}
+
+func shareOf(part, whole int64) string { return cmp.Or(unit.Percent(part, whole), "0") + " %" }
+
+// wordyChanges is how many changes a sentence names.
+const wordyChanges = 3
+
+func fewWords(changes []diff.Change, none string) string {
+	var said []string
+	for i := range changes {
+		if len(said) == wordyChanges {
+			said = append(said, fmt.Sprintf("and %d more", len(changes)-i))
+			break
+		}
+		said = append(said, describeChange(&changes[i]))
+	}
+	return cmp.Or(strings.Join(said, "; "), none)
+}
+
+// describeChange: "stage0 denoise gemm +5.0 % (1.741 ms → 1.828 ms a step)".
+func describeChange(c *diff.Change) string {
+	where := placeWords(c.Place, c.StageName)
+	if c.Cached != 0 {
+		word, n := "more", c.Cached
+		if n < 0 {
+			word, n = "fewer", -n
+		}
+		return fmt.Sprintf("%s %s: %d %s cached %s", where, signedTime(int64(c.DeltaNS)), n, word, plural(int64(n), "step", "steps"))
+	}
+	change := signedTime(int64(math.Round(c.NewUnitNS - c.BaseUnitNS)))
+	if c.BaseUnitNS > 0 {
+		change = percent(c.Ratio)
+	}
+	return fmt.Sprintf("%s %s (%s → %s a %s)", where, change, nsWords(c.BaseUnitNS), nsWords(c.NewUnitNS), c.Unit)
+}
+
+func nsWords(ns float64) string { return unit.Time.Exact(int64(math.Round(ns))) }
+
+// placeWords names a place: "thinker decode gemm".
+func placeWords(p diff.Place, stageName string) string {
+	words := []string{}
+	if p.Stage >= 0 {
+		words = append(words, cmp.Or(stageName, fmt.Sprintf("stage%d", p.Stage)))
+	}
+	for _, w := range []string{p.Phase, p.Category, p.Name} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	return visible(strings.Join(words, " "))
+}
+
+func signedTime(ns int64) string {
+	s := unit.Time.Exact(ns)
+	if ns > 0 {
+		s = plus(s)
+	}
+	return s
+}
+
+// commonChange is what the common work changed by, without the work that only
+// one side did.
+func commonChange(r *diff.Result) string {
+	delta, base := int64(0), int64(0)
+	for _, w := range r.Work.Common {
+		delta += w.NewNS - w.BaseNS
+		base += w.BaseNS
+	}
+	if base == 0 {
+		return signedTime(delta)
+	}
+	return signedTime(delta) + " (" + percent(float64(delta)/float64(base)) + ")"
+}
+
+// workReason names the work that only one side did, if it explains much.
+func workReason(r *diff.Result) string {
+	var said []string
+	sum, all := int64(0), int64(0)
+	for _, p := range r.Waterfall {
+		all += max(p.DeltaNS, -p.DeltaNS)
+	}
+	for i := range r.Waterfall {
+		p := &r.Waterfall[i]
+		if p.Effect == "work" && max(p.DeltaNS, -p.DeltaNS)*20 > all {
+			said = append(said, unitsWords(p))
+			sum += p.DeltaNS
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	text := "on new: " + strings.Join(said, ", ")
+	if t := r.Totals.DeltaNS; t != 0 && sum != 0 && (sum > 0) == (t > 0) {
+		text += fmt.Sprintf(", which %s %s of the total change of %s", plural(int64(len(said)), "explains", "explain"), shareOf(sum, t), signedTime(t))
+	}
+	return text
+}
+
+// unitsWords: "6 more computed steps in stage0 denoise".
+func unitsWords(p *diff.Piece) string {
+	n, word := p.Units, "more"
+	if n < 0 {
+		n, word = -n, "fewer"
+	}
+	return fmt.Sprintf("%d %s %s in %s", n, word, kindWords(p.Kind, int64(n)), placeWords(p.Place, p.StageName))
+}
+
+// kindWords names units of a kind.
+func kindWords(kind string, n int64) string {
+	switch kind {
+	case "part":
+		return plural(n, "request", "requests")
+	case "pass":
+		return plural(n, "pass", "passes")
+	}
+	return kind + plural(n, " step", " steps")
+}
+
+// idleReason says where the time went of a run that got slower, or faster,
+// without its kernels.
+func idleReason(r *diff.Result) string {
+	t := &r.Totals
+	if t.BaseSpanNS == nil || t.NewSpanNS == nil || *t.BaseSpanNS == 0 {
+		return ""
+	}
+	span, idle := *t.NewSpanNS-*t.BaseSpanNS, t.IdleDeltaNS
+	if abs64(idle)*20 < *t.BaseSpanNS || abs64(idle) < 2*abs64(t.DeltaNS) || (span > 0) != (idle > 0) {
+		return ""
+	}
+	word := "longer"
+	if span < 0 {
+		word = "shorter"
+	}
+	text := fmt.Sprintf("the run is %s %s because the GPU was idle for %s", signedTime(span), word, signedTime(idle))
+	if cause, ns := largestCause(r, idle > 0); cause != "" {
+		text += fmt.Sprintf(", mostly by %s (%s)", cause, signedTime(ns))
+	}
+	if r.Base.Runs < 2 && r.New.Runs < 2 {
+		text += ", which single runs can't tell from noise of the host"
+	}
+	return text
+}
+
+func abs64(n int64) int64 { return max(n, -n) }
+
+// largestCause returns the cause of idle time that grew most, or shrank most.
+func largestCause(r *diff.Result, grew bool) (string, int64) {
+	sums := map[string]int64{}
+	best, most := "", int64(0)
+	for _, t := range r.Tables {
+		if t.Name != "idle" {
+			continue
+		}
+		for i := range t.Rows {
+			sums[t.Rows[i].Name] += t.Rows[i].DeltaNS
+		}
+		for i := range t.Rows {
+			name := t.Rows[i].Name
+			ns := sums[name]
+			if (ns > 0) == grew && (abs64(ns) > abs64(most) || abs64(ns) == abs64(most) && name < best) {
+				best, most = name, ns
+			}
+		}
+	}
+	return best, most
+}
+
+// GateReason says in one line what a gate found and why.
+func GateReason(g *diff.GateResult) string {
+	where := placeWords(g.Place, g.StageName)
+	if where == "" {
+		where = g.Key
+	}
+	if g.Outcome == diff.Undecided {
+		return where + ": " + undecided(g)
+	}
+	if g.BaseUnits == 0 {
+		return where + ": both sides are the same recording"
+	}
+	limit := unit.Time.Exact(g.NS) + " a " + g.Unit
+	if g.Relative {
+		limit = strings.TrimPrefix(percent(g.Gate.Ratio), "+")
+	}
+	change := ""
+	if g.BaseNS > 0 {
+		change = percent(g.Ratio) + ", "
+	}
+	verdict := "within " + limit
+	if g.Outcome == diff.Fails {
+		verdict = "above " + limit
+	} else if g.NewNS > g.BaseNS && g.P >= 0.05 {
+		verdict += ", and no more than noise"
+	}
+	return fmt.Sprintf("%s: %s → %s a %s (%sp=%s): %s", where, nsWords(g.BaseNS), nsWords(g.NewNS), g.Unit, change, pWords(g.P), verdict)
+}
+
+func undecided(g *diff.GateResult) string {
+	switch g.Why {
+	case diff.WhyTooFew:
+		if g.BaseUnits == 0 && g.NewUnits == 0 {
+			return "nothing of it repeats on both sides; 5 comparable units a side are needed"
+		}
+		return fmt.Sprintf("too few comparable units (%d and %d); 5 a side are needed", g.BaseUnits, g.NewUnits)
+	case diff.WhyNothing:
+		return "not on both sides"
+	case diff.WhyIncomplete:
+		return "a trace was cut short, so its times may be low"
+	case diff.WhyEmpty:
+		return "a side has no GPU work"
+	case diff.WhyDifferent:
+		return "the sides share too little work"
+	}
+	return "what repeats is less than half of it"
+}
+
+// pWords prints a probability.
+func pWords(p float64) string {
+	switch {
+	case p < 0.001:
+		return "<0.001"
+	case p >= 1:
+		return "1"
+	}
+	return fmt.Sprintf("%.3f", p)
+}

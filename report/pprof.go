@@ -1,0 +1,149 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"omnitrace/analyze"
+)
+
+// pprofTypes are the values of a sample, in order. The first is what tools show
+// unless asked for another.
+var pprofTypes = []struct {
+	name, unit string
+	of         func(*analyze.StackSample) int64
+}{
+	{"exclusive", "nanoseconds", func(s *analyze.StackSample) int64 { return s.ExclusiveNS }},
+	{"kernel", "nanoseconds", func(s *analyze.StackSample) int64 { return s.KernelNS }},
+	{"launches", "count", func(s *analyze.StackSample) int64 { return s.Launches }},
+	{"bytes", "bytes", func(s *analyze.StackSample) int64 { return s.Bytes }},
+}
+
+// WritePprof writes samples as a gzipped profile in the format of
+// github.com/google/pprof (proto/profile.proto), for go tool pprof, flame
+// graphs and continuous-profiling backends. The profile's comments say what was
+// run, and warn; of the runs no tables are needed.
+//
+// Frames are functions without lines or addresses. Labels are run, stage
+// and category (texts) and replica, rank, device, stream, request, step and
+// iteration (numbers), so that -tagfocus=step=2:5 is a range.
+func WritePprof(w io.Writer, samples []analyze.StackSample, runs []*analyze.Summary) error {
+	b := pprofBuilder{
+		p:         &profile.Profile{DefaultSampleType: pprofTypes[0].name, Comments: comments(runs)},
+		locations: map[string]*profile.Location{},
+	}
+	for _, t := range pprofTypes {
+		b.p.SampleType = append(b.p.SampleType, &profile.ValueType{Type: t.name, Unit: t.unit})
+	}
+	for i := range samples {
+		b.add(&samples[i])
+	}
+	if err := b.p.CheckValid(); err != nil {
+		return fmt.Errorf("making a profile: %w", err)
+	}
+	return b.p.Write(w)
+}
+
+func comments(runs []*analyze.Summary) []string {
+	var all []string
+	for _, s := range runs {
+		what, state, _ := headline(s)
+		all = append(all, what, state)
+		for i, w := range s.Warnings {
+			label, text := noteText(i, w)
+			all = append(all, label+" "+text)
+		}
+	}
+	return all
+}
+
+type pprofBuilder struct {
+	p         *profile.Profile
+	locations map[string]*profile.Location
+}
+
+func (b *pprofBuilder) add(s *analyze.StackSample) {
+	sample := &profile.Sample{
+		Label:    map[string][]string{"run": {s.Run}, "stage": {s.Stage}, "category": {s.Category}},
+		NumLabel: map[string][]int64{},
+		NumUnit:  map[string][]string{},
+	}
+	for _, t := range pprofTypes {
+		sample.Value = append(sample.Value, t.of(s))
+	}
+	for i := len(s.Stack) - 1; i >= 0; i-- { // pprof's stacks begin with the leaf
+		sample.Location = append(sample.Location, b.location(s.Stack[i]))
+	}
+	for _, l := range []struct {
+		key string
+		n   int64
+	}{
+		{"replica", int64(s.Replica)}, {"rank", int64(s.Rank)}, {"device", s.Device}, {"stream", s.Stream},
+		{"request", int64(s.Request)}, {"step", int64(s.Step)}, {"iteration", int64(s.Iteration)},
+	} {
+		if l.n < 0 {
+			continue
+		}
+		sample.NumLabel[l.key] = []int64{l.n}
+		// Without a unit a label of 0 is not encoded at all; with this one,
+		// pprof compares and prints plain numbers.
+		sample.NumUnit[l.key] = []string{"count"}
+	}
+	b.p.Sample = append(b.p.Sample, sample)
+}
+
+// location returns the frame of that name. One name is one function, wherever
+// in a stack it stands: so a kernel is one row of -top for the whole run.
+func (b *pprofBuilder) location(name string) *profile.Location {
+	if l, ok := b.locations[name]; ok {
+		return l
+	}
+	id := uint64(len(b.p.Function) + 1)
+	f := &profile.Function{ID: id, Name: frameName(name)}
+	if name != f.Name || strings.HasPrefix(name, "_Z") { // which pprof demangles
+		f.SystemName = strings.ToValidUTF8(name, "\ufffd")
+	} // else pprof would take the name for one to be cut at its template arguments
+	l := &profile.Location{ID: id, Line: []profile.Line{{Function: f}}}
+	b.p.Function = append(b.p.Function, f)
+	b.p.Location = append(b.p.Location, l)
+	b.locations[name] = l
+	return l
+}
+
+// frameName shortens the name of a C++ kernel for a flame graph: without what
+// [abbreviate] calls noise, and without the parameters of a template's instance,
+// which its arguments tell. It depends on the name alone, so that two profiles
+// can be compared; the whole name is the function's system name.
+func frameName(name string) string {
+	name = cmp.Or(strings.ToValidUTF8(name, "\ufffd"), "(no name)")
+	short := noise.Replace(strings.TrimPrefix(name, "void "))
+	if i := parameters(short); i > 0 && short[i-1] == '>' {
+		short = short[:i]
+	}
+	return short
+}
+
+// parameters returns where the parenthesis opens that closes at the end of
+// name, -1 where none does.
+func parameters(name string) int {
+	depth := 0
+	for i := len(name) - 1; i >= 0; i-- {
+		switch name[i] {
+		case ')':
+			depth++
+		case '(':
+			depth--
+		}
+		if depth <= 0 {
+			if name[i] == '(' && depth == 0 {
+				return i
+			}
+			return -1
+		}
+	}
+	return -1
+}
