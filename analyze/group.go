@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A dimension is a property by which work is grouped.
@@ -205,6 +206,7 @@ type sums struct {
 
 func (s *Session) addUp() {
 	s.sums = sums{stages: map[int32]int64{}}
+	s.idleOnce = sync.Once{} // the work may have been selected since
 	for i := range s.work {
 		w := &s.work[i]
 		s.sums.all.add(s, w)

@@ -55,24 +55,32 @@ type idleKey struct {
 
 type idleSum struct{ count, ns, longest int64 }
 
+// idleSums adds up the idle time by cause and name, once for both tables.
+func (s *Session) idleSums() map[idleKey]idleSum {
+	s.idleOnce.Do(func() {
+		s.idle = map[idleKey]idleSum{}
+		s.idleGaps(func(stage int, c cause, d int64) {
+			s.idle[idleKey{stage, c}] = s.idle[idleKey{stage, c}].plus(idleSum{1, d, d})
+		})
+	})
+	return s.idle
+}
+
+func (a idleSum) plus(b idleSum) idleSum {
+	return idleSum{a.count + b.count, a.ns + b.ns, max(a.longest, b.longest)}
+}
+
 // idleRows returns a row for each cause of each stage, or for each name below it.
 func (s *Session) idleRows(byName bool) []Row {
-	sums := map[idleKey]*idleSum{}
+	sums := map[idleKey]idleSum{}
 	stageNS := map[int]int64{}
-	s.idleGaps(func(stage int, c cause, d int64) {
+	for k, sum := range s.idleSums() {
 		if !byName {
-			c.name = ""
+			k.name = ""
 		}
-		k := idleKey{stage, c}
-		if sums[k] == nil {
-			sums[k] = &idleSum{}
-		}
-		sum := sums[k]
-		sum.count++
-		sum.ns += d
-		sum.longest = max(sum.longest, d)
-		stageNS[stage] += d
-	})
+		sums[k] = sums[k].plus(sum)
+		stageNS[k.stage] += sum.ns
+	}
 	keys := slices.SortedFunc(maps.Keys(sums), func(a, b idleKey) int {
 		stage := cmp.Compare(a.stage, b.stage)
 		if byName {

@@ -3,7 +3,9 @@ package analyze
 import (
 	"cmp"
 	"hash/fnv"
+	"runtime"
 	"slices"
+	"sync"
 
 	"omnitrace/analyze/period"
 	"omnitrace/analyze/rules"
@@ -19,20 +21,46 @@ type launched struct {
 // launchOrder returns the kernels that a request's thread launched in it, in
 // the order of their launches; those of one graph replay in that of the GPU.
 func (s *Session) launchOrder(src *Source, r *request) []launched {
-	if r.kernels != nil {
-		return r.kernels
-	}
+	all := src.launched[r.track]
+	from, _ := slices.BinarySearchFunc(all, r.Start, launched.compare)
+	to, _ := slices.BinarySearchFunc(all, r.End, launched.compare)
+	return all[from:max(from, to)]
+}
+
+func (l launched) compare(t trace.Time) int { return cmp.Compare(l.at, t) }
+
+// orderLaunches sorts the kernels of a source by thread and launch.
+func (s *Session) orderLaunches(src *Source) {
+	src.launched = map[trace.TrackID][]launched{}
 	base := len(s.work) - len(src.points)
 	for k, p := range src.points {
-		w := &s.work[base+k]
-		if p.track == r.track && r.Contains(p.time) && w.kind == trace.Kernel {
-			r.kernels = append(r.kernels, launched{int32(base + k), p.time})
+		if p.time != noTime && s.work[base+k].kind == trace.Kernel {
+			src.launched[p.track] = append(src.launched[p.track], launched{int32(base + k), p.time})
 		}
 	}
-	slices.SortStableFunc(r.kernels, func(a, b launched) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(s.work[a.work].Start, s.work[b.work].Start))
-	})
-	return r.kernels
+	for _, kernels := range src.launched {
+		slices.SortStableFunc(kernels, func(a, b launched) int {
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(s.work[a.work].Start, s.work[b.work].Start))
+		})
+	}
+}
+
+// findPeriods looks for the periods of requests side by side: that is most of
+// the time that attribution takes.
+func (s *Session) findPeriods(src *Source, all []request) {
+	var running sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for k := range all {
+		if all[k].loop != nil {
+			continue
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			findByPeriod(s, src, &all[k])
+		})
+	}
+	running.Wait()
 }
 
 // findByPeriod finds steps in nothing but the order of the kernels' names.

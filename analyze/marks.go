@@ -44,14 +44,14 @@ func (t *thread) in(role rules.Role, span trace.Span) []mark {
 
 // readThreads collects the marks of a source by thread.
 func (s *Session) readThreads(t *trace.Trace) map[trace.TrackID]*thread {
-	words := s.readWords(t)
+	words := newWords(t)
 	threads := map[trace.TrackID]*thread{}
 	for i := range t.Events {
 		e := &t.Events[i]
 		if e.Kind != trace.Range && e.Kind != trace.Frame {
 			continue
 		}
-		w := &words[e.Name]
+		w := words.of(e)
 		if !w.asked {
 			*w = s.readWord(t, e)
 		}
@@ -75,7 +75,7 @@ func (s *Session) readThreads(t *trace.Trace) map[trace.TrackID]*thread {
 	return threads
 }
 
-// A word is what the rules say about a name.
+// A word is what the rules say about a name of a frame, or of a range.
 type word struct {
 	asked     bool
 	role      rules.Role
@@ -83,7 +83,17 @@ type word struct {
 	iteration rules.Iteration
 }
 
-func (s *Session) readWords(t *trace.Trace) []word { return make([]word, t.Names.Len()) }
+// words hold two words for each name: as a range's and as a frame's.
+type words []word
+
+func newWords(t *trace.Trace) words { return make(words, 2*t.Names.Len()) }
+
+func (w words) of(e *trace.Event) *word {
+	if e.Kind == trace.Frame {
+		return &w[2*e.Name+1]
+	}
+	return &w[2*e.Name]
+}
 
 func (s *Session) readWord(t *trace.Trace, e *trace.Event) word {
 	w := word{asked: true, role: rules.NoRole}

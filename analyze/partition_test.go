@@ -24,6 +24,7 @@ func TestPartitions(t *testing.T) {
 			}
 			s := run(t, Options{}, nil, path)
 			checkPartitions(t, s, depth)
+			checkStages(t, s)
 			checkIdle(t, s)
 		})
 	}
@@ -106,6 +107,32 @@ func checkPartitions(t failer, s *Session, depth int) {
 	}
 }
 
+// checkStages compares the rows of phases, steps and passes with the stages that
+// have any: each of these tables holds all work of a stage, or none.
+func checkStages(t failer, s *Session) {
+	t.Helper()
+	sum := s.Summarize([]Analysis{Stages, Phases, Steps, Iterations})
+	byStage := func(tab *Table, column string) map[int64]int64 {
+		sums := map[int64]int64{}
+		for _, r := range tab.Rows {
+			stage, _ := r.Cells[0].Int()
+			n, _ := r.Cells[tab.Column(column)].Int()
+			sums[stage] += n
+		}
+		return sums
+	}
+	for i := range sum.Tables[1:] {
+		for _, column := range []string{"exclusive_ns", "kernels", "kernel_ns"} {
+			want := byStage(&sum.Tables[0], column)
+			for stage, got := range byStage(&sum.Tables[1+i], column) {
+				if got != want[stage] {
+					t.Errorf("%s: %s of stage %d add up to %d, want %d", sum.Tables[1+i].Name, column, stage, got, want[stage])
+				}
+			}
+		}
+	}
+}
+
 // unionLength is the measure of the union, from the sorted edges.
 func unionLength(events []trace.Event) int64 {
 	type edge struct {
@@ -167,6 +194,7 @@ func TestPartitionsOfAnything(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkPartitions(t, s, rapid.IntRange(1, 2).Draw(t, "depth"))
+		checkStages(t, s)
 		checkIdle(t, s)
 		s.Summarize(All())
 	})

@@ -21,7 +21,6 @@ type request struct {
 	known bool
 	loop  *foundLoop
 
-	kernels    []launched // once asked for
 	period     *foundLoop // once looked for
 	periodDone bool
 }
@@ -42,6 +41,7 @@ var phaseRoles = []struct {
 // findRequests finds the requests of a source, their steps and phases.
 func (s *Session) findRequests(i int) {
 	src := s.Sources[i]
+	s.orderLaunches(src)
 	var all []request
 	for _, track := range src.trackOrder() {
 		all = append(all, src.threads[track].findRequests(track)...)
@@ -50,6 +50,7 @@ func (s *Session) findRequests(i int) {
 		all = s.findUnmarked(src)
 	}
 	slices.SortStableFunc(all, func(a, b request) int { return cmp.Compare(a.Start, b.Start) })
+	s.findPeriods(src, all)
 	n := s.numbering(src).requests
 	for k := range all {
 		r := &all[k]
@@ -81,6 +82,15 @@ func (s *Session) expect(src *Source, number int32, r *request) {
 	}
 	s.Warnings = append(s.Warnings, Warning{Code: "unexpected_steps", Source: src.ID, Message: fmt.Sprintf(
 		"%s: request %d has %d denoise steps by %s, and %d were expected", src.Path, number, found, method, s.ExpectSteps)})
+}
+
+// expectAny warns where steps were expected and no request was found at all.
+func (s *Session) expectAny() {
+	said := slices.ContainsFunc(s.Warnings, func(w Warning) bool { return w.Code == "unexpected_steps" })
+	if s.ExpectSteps > 0 && len(s.steps) == 0 && !said {
+		s.Warnings = append(s.Warnings, Warning{Code: "unexpected_steps", Message: fmt.Sprintf(
+			"no denoise steps were found, and %d were expected", s.ExpectSteps)})
+	}
 }
 
 // findRequests returns the requests that the thread's marks show.

@@ -29,8 +29,9 @@ type Samples struct {
 	Units    []UnitSample      `json:"units"`    // in the order of the pipeline
 }
 
-// SampleTotals are figures of the whole run, as in a summary's totals.
+// SampleTotals are figures of the whole run.
 type SampleTotals struct {
+	// BusyNS is the sum of all exclusive times: of a whole run its busy time.
 	BusyNS int64  `json:"busy_ns"`
 	IdleNS int64  `json:"idle_ns"`
 	SpanNS *int64 `json:"span_ns"` // nil where the clocks of its parts can't be compared

@@ -20,7 +20,7 @@ func (s *Session) Samples() *Samples {
 	out := &Samples{
 		Schema: SamplesSchema, Label: s.Label, Model: s.Model, GPUs: s.gpus(), Complete: s.Options.Complete,
 		Tools: []string{}, Settings: map[string]string{},
-		Totals: SampleTotals{BusyNS: s.sums.all.busyNS, IdleNS: s.sums.all.idleNS()},
+		Totals: SampleTotals{BusyNS: s.sums.all.exclusiveNS, IdleNS: s.sums.all.idleNS()},
 	}
 	if !s.sums.all.mixed {
 		span := int64(s.sums.all.span.Len())

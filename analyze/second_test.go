@@ -1,19 +1,12 @@
 package analyze
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"testing"
 
 	"omnitrace/internal/oracle"
 )
@@ -40,19 +33,6 @@ var frameWords = []string{
 	"Transformer2D", "Transformer3D", "Token2WavDiTModel", ": predict_noise",
 }
 
-var secondReadings sync.Map // path to func() (*secondReading, error)
-
-func readSecond(tb testing.TB, path string) *secondReading {
-	tb.Helper()
-	full := filepath.Join(corpus(tb), path)
-	once, _ := secondReadings.LoadOrStore(path, sync.OnceValues(func() (*secondReading, error) { return readAgain(full) }))
-	r, err := once.(func() (*secondReading, error))()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return r
-}
-
 // A layout is how a file's rows are separated, and how a row is completed that
 // stands between two separators.
 type layout struct{ separator, begin, end string }
@@ -65,21 +45,8 @@ var layouts = []layout{
 // readAgain hands the text to package oracle. Where the rows can be told apart
 // by their text, those of operators, frames and arrows are taken out first: they
 // hold no GPU time and are 99 of 100.
-func readAgain(path string) (*secondReading, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		return nil, err
-	}
-	r := &secondReading{}
+func readAgain(text []byte) (r *secondReading, err error) {
+	r = &secondReading{}
 	for _, l := range layouts {
 		if bytes.Contains(text[:min(len(text), 1<<18)], []byte(l.separator)) {
 			if text, err = r.filter(text, l); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 
 	"omnitrace/analyze/rules"
 	"omnitrace/trace"
@@ -48,6 +49,8 @@ type Session struct {
 	launches      int32 // IDs given to launch calls
 	sums          sums
 	numberings    map[place]*numbering // while requests are being numbered
+	idleOnce      sync.Once
+	idle          map[idleKey]idleSum // once a table asked for it
 	steps         []step
 	iterations    []iteration
 }
@@ -61,10 +64,11 @@ type Source struct {
 	Kind   session.Kind
 	launch int32 // the session's launch ID of the source's event 0
 
-	hidden  bool // a selection left none of its work
-	threads map[trace.TrackID]*thread
-	points  []point // of the work, while it is being attributed
-	host    *host   // once asked for
+	hidden   bool // a selection left none of its work
+	threads  map[trace.TrackID]*thread
+	points   []point                      // of the work, while it is being attributed
+	launched map[trace.TrackID][]launched // kernels by thread, in the order of their launches
+	host     *host                        // once asked for
 }
 
 // A device is a GPU of one source. Two sources' devices may be the same card.
@@ -94,6 +98,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	for i, src := range s.Sources {
 		s.addWork(i, src)
 	}
+	s.expectAny()
 	s.numberDevices()
 	for _, src := range s.Sources {
 		if src.counted() && src.host == nil {

@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,7 +35,7 @@ func corpus(tb testing.TB) string {
 }
 
 // large is the size on disk above which a trace is left out under -short.
-const large = 3 << 20
+const large = 3 << 19
 
 // corpusTraces lists the traces of the corpus below some folders by path
 // relative to it, those that -short can afford or all.
@@ -75,24 +77,47 @@ func tracesBelow(tb testing.TB, limit int64, folders ...string) []string {
 	return paths
 }
 
-// decoded holds each trace of the corpus that a test has asked for: reading
-// them again would take most of the tests' time.
-var decoded sync.Map // path to func() (*trace.Trace, error)
-
-// corpusTrace reads a trace of the corpus, once, with all that a summary needs.
-// It is shared: nobody may change it.
-func corpusTrace(tb testing.TB, path string) *trace.Trace {
-	tb.Helper()
-	full := filepath.Join(corpus(tb), path)
-	once, _ := decoded.LoadOrStore(path, sync.OnceValues(func() (*trace.Trace, error) { return readTrace(full) }))
-	t, err := once.(func() (*trace.Trace, error))()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return t
+// Two readings of a trace: the program's, with all that a summary needs, and
+// an independent one.
+type readings struct {
+	trace  *trace.Trace
+	second *secondReading
 }
 
-func readTrace(path string) (*trace.Trace, error) {
+// decoded holds each trace of the corpus that a test has asked for: reading
+// them again would take most of the tests' time.
+var decoded sync.Map // path to func() (readings, error)
+
+// corpusTrace reads a trace of the corpus, once. It is shared: nobody may
+// change it.
+func corpusTrace(tb testing.TB, path string) *trace.Trace { return bothOf(tb, path).trace }
+
+// readSecond is the second reading of a trace of the corpus.
+func readSecond(tb testing.TB, path string) *secondReading { return bothOf(tb, path).second }
+
+func bothOf(tb testing.TB, path string) readings {
+	tb.Helper()
+	full := filepath.Join(corpus(tb), path)
+	once, _ := decoded.LoadOrStore(path, sync.OnceValues(func() (r readings, err error) {
+		text, err := textOf(full)
+		if err != nil {
+			return r, err
+		}
+		if r.trace, err = trace.Read(chrome.NewReader(bytes.NewReader(text), Needs(rules.Default()))); err == nil {
+			r.second, err = readAgain(text)
+		}
+		return r, err
+	}))
+	r, err := once.(func() (readings, error))()
+	if err != nil {
+		tb.Fatalf("%s: %v", path, err)
+	}
+	return r
+}
+
+// textOf returns what a file of the corpus holds. The checksum of gzip vouches
+// for it.
+func textOf(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -103,7 +128,7 @@ func readTrace(path string) (*trace.Trace, error) {
 		return nil, err
 	}
 	defer src.Close()
-	return trace.Read(chrome.NewReader(src, Needs(rules.Default())))
+	return io.ReadAll(src)
 }
 
 // run returns the session of traces of the corpus, placed by their paths as

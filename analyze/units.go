@@ -121,8 +121,10 @@ func (s *Session) unitsOfWork() []unit {
 		all = append(all, unit{source: it.source, track: it.track, kind: phaseNames[it.phase], lane: -1, span: it.span, busyNS: passBusy[i], tokens: it.tokens(), hidden: it.hidden})
 	}
 	slices.SortStableFunc(all, func(a, b unit) int {
+		if a.source != b.source {
+			return cmp.Compare(a.source, b.source)
+		}
 		return cmp.Or(
-			cmp.Compare(a.source, b.source),
 			s.Sources[a.source].Trace.CompareTracks(a.track, b.track),
 			cmp.Compare(a.lane, b.lane),
 			cmp.Compare(a.span.Start, b.span.Start),

@@ -26,6 +26,7 @@ type Excerpt struct {
 	gpu     map[gpuKey]struct{}
 	calls   map[callKey]struct{}
 	spans   map[callPlace][]trace.Span // of the kept calls that launched work
+	ids     map[int64]struct{}         // of all kept calls
 	marks   func(trace.Kind, string) bool
 	waiting func(trace.Kind, string) bool
 }
@@ -50,8 +51,8 @@ func (w Windows) Hull(s trace.Span) trace.Span {
 	return s.Intersect(trace.Span{Start: w[i].Start, End: w[j-1].End})
 }
 
-// join sorts windows and joins those that touch.
-func (w Windows) join() Windows {
+// Join sorts windows and joins those that touch.
+func (w Windows) Join() Windows {
 	slices.SortFunc(w, func(a, b trace.Span) int { return cmp.Compare(a.Start, b.Start) })
 	out := w[:0]
 	for _, s := range w {
@@ -133,7 +134,7 @@ func (s *Session) part(source int, around time.Duration) Excerpt {
 	kept, launches := s.closure(source, around)
 	p := Excerpt{
 		Source: source, marks: s.structure(), waiting: s.waits(),
-		gpu: map[gpuKey]struct{}{}, calls: map[callKey]struct{}{}, spans: map[callPlace][]trace.Span{},
+		gpu: map[gpuKey]struct{}{}, calls: map[callKey]struct{}{}, spans: map[callPlace][]trace.Span{}, ids: map[int64]struct{}{},
 	}
 	t := src.Trace
 	owning := make([]bool, len(t.Events)) // calls that launched anything
@@ -158,7 +159,7 @@ func (s *Session) part(source int, around time.Duration) Excerpt {
 		for _, w := range p.GPU {
 			p.Host = append(p.Host, trace.Span{Start: w.Start - trace.Time(around), End: w.End + trace.Time(around)})
 		}
-		p.Host = p.Host.join()
+		p.Host = p.Host.Join()
 	}
 	p.keepCalls(t, owning, launches)
 	return p
@@ -178,6 +179,7 @@ func (p *Excerpt) keepCalls(t *trace.Trace, owning, launches []bool) {
 		}
 		if launches[i] || !owning[i] && p.Host.Touch(e.Span) {
 			p.calls[key] = struct{}{}
+			p.ids[e.Correlation] = struct{}{}
 		}
 	}
 }
@@ -212,7 +214,7 @@ func addNear(t *trace.Trace, kept []bool, around trace.Time) {
 			near = append(near, trace.Span{Start: t.Events[i].Start - around, End: t.Events[i].End + around})
 		}
 	}
-	near = near.join()
+	near = near.Join()
 	for i := range t.Events {
 		kept[i] = kept[i] || t.Events[i].Kind.GPU() && near.Touch(t.Events[i].Span)
 	}
@@ -278,7 +280,7 @@ func runs(t *trace.Trace, test func(int32) (counts, kept bool), lane func(*trace
 	for _, run := range open {
 		all = append(all, run)
 	}
-	return all.join()
+	return all.Join()
 }
 
 func keyOfGPU(t *trace.Trace, e *trace.Event) gpuKey {
@@ -299,14 +301,24 @@ func (p *Excerpt) GPUWork(span trace.Span, correlation, device, stream int64, na
 	return ok
 }
 
-// Call reports whether a runtime or driver call is kept. Profilers write driver
-// rows inside runtime rows with the same ID; they go together.
+// Launched reports whether a runtime or driver call launched kept work.
+// Profilers write driver rows inside runtime rows with the same ID; they go
+// together.
+func (p *Excerpt) Launched(span trace.Span, pid string, correlation int64) bool {
+	return slices.ContainsFunc(p.spans[callPlace{pid, correlation}], func(s trace.Span) bool { return s.Covers(span) })
+}
+
+// Call reports whether a call is kept: it launched kept work, or it lies in the
+// window and launched nothing.
 func (p *Excerpt) Call(span trace.Span, pid string, correlation int64) bool {
-	place := callPlace{pid, correlation}
-	if _, ok := p.calls[callKey{span, place}]; ok {
-		return true
-	}
-	return correlation != trace.NoCorrelation && slices.ContainsFunc(p.spans[place], func(s trace.Span) bool { return s.Covers(span) })
+	_, ok := p.calls[callKey{span, callPlace{pid, correlation}}]
+	return ok || p.Launched(span, pid, correlation)
+}
+
+// Correlated reports whether a kept call has the ID.
+func (p *Excerpt) Correlated(correlation int64) bool {
+	_, ok := p.ids[correlation]
+	return ok || correlation == trace.NoCorrelation
 }
 
 // Marks reports whether a host row of that kind and name tells requests, steps

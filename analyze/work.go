@@ -95,10 +95,15 @@ func (s *Session) newWork(i int, j int32, share time.Duration) Work {
 // in the session. Kernels keep their names; copies and fills are named by
 // direction, whatever the profiler called them.
 func (s *Session) namer(t *trace.Trace) func(*trace.Event) (name, category int32) {
+	type named struct {
+		kind trace.Kind
+		name trace.NameID
+	}
 	type label struct{ name, category int32 }
-	known := map[trace.NameID]label{}
+	known := map[named]label{}
 	return func(e *trace.Event) (int32, int32) {
-		l, ok := known[e.Name]
+		k := named{e.Kind, e.Name}
+		l, ok := known[k]
 		if !ok {
 			text := t.Names.Text(e.Name)
 			category := s.Rules.Category(text)
@@ -106,7 +111,7 @@ func (s *Session) namer(t *trace.Trace) func(*trace.Event) (name, category int32
 				text, category = memoryName(e.Kind, text), memoryCategories[e.Kind]
 			}
 			l = label{int32(s.names.Intern(text)), int32(s.categories.Intern(category))}
-			known[e.Name] = l
+			known[k] = l
 		}
 		return l.name, l.category
 	}
