@@ -27,10 +27,29 @@ func nothingKnown(t *analyze.Table, column int) bool {
 }
 
 // constant reports whether a column names the same thing in every row: a number
-// (stage 0, rank 0), or, if there is more than one row, a text.
+// (stage 0, rank 0), or, if there is more than one row, a text. A number that
+// only rows of what could not be assigned lack tells those rows apart.
 func constant(t *analyze.Table, column int) bool {
-	u := t.Columns[column].Unit
-	return distinct(t, column) < 2 && (u == analyze.ID || u == analyze.Text && len(t.Rows) > 1)
+	switch u := t.Columns[column].Unit; {
+	case distinct(t, column) > 1:
+		return false
+	case u == analyze.Text:
+		return len(t.Rows) > 1
+	}
+	return t.Columns[column].Unit == analyze.ID && !looseLack(t, column)
+}
+
+// looseLack reports whether some rows of what could not be assigned lack the
+// value of a column, and others have it.
+func looseLack(t *analyze.Table, column int) bool {
+	lack, have := false, false
+	for _, r := range t.Rows {
+		if unattributed(r) {
+			null := cell(r, column).IsNull()
+			lack, have = lack || null, have || !null
+		}
+	}
+	return lack && have
 }
 
 // constants returns the texts of the columns that were left out because they
