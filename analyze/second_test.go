@@ -67,7 +67,8 @@ func (r *secondReading) filter(text []byte, l layout) ([]byte, error) {
 	i := bytes.Index(text, separator)
 	out := slices.Clone(text[:i])
 	if j := bytes.LastIndex(out, []byte("{\n    \"ph\"")); j >= 0 {
-		if err := r.addHost(append(out[j+1:len(out):len(out)], '}'), layout{begin: "{"}); err != nil {
+		row := out[j+1:]
+		if err := r.addHost(catOf(row), row, l); err != nil {
 			return nil, err
 		}
 	}
@@ -78,37 +79,34 @@ func (r *secondReading) filter(text []byte, l layout) ([]byte, error) {
 			return append(append(out, separator...), text...), nil
 		}
 		row := text[:i]
-		if head := row[:min(len(row), 64)]; isHost(head) {
-			if err := r.addHost(row, l); err != nil {
-				return nil, err
-			}
-		} else {
+		if cat := catOf(row); !slices.Contains(hostCats, cat) {
 			out = append(append(out, separator...), row...)
+		} else if err := r.addHost(cat, row, l); err != nil {
+			return nil, err
 		}
 		text = text[i+len(separator):]
 	}
 }
 
-var (
-	hostCats = [][]byte{[]byte(`"cat": "cpu_op"`), []byte(`"cat": "python_function"`), []byte(`"cat": "user_annotation"`), []byte(`"cat": "ac2g"`)}
-	frameCat = hostCats[1]
-	rangeCat = hostCats[2]
-)
+// hostCats are the categories of rows that hold no GPU time and launch none.
+var hostCats = []string{"cpu_op", "python_function", "user_annotation", "ac2g"}
 
-func isHost(row []byte) bool {
-	return slices.ContainsFunc(hostCats, func(cat []byte) bool { return bytes.Contains(row, cat) })
+// catOf returns what follows "cat" in a row's first words.
+func catOf(row []byte) string {
+	_, rest, _ := bytes.Cut(row[:min(len(row), 64)], []byte(`"cat": "`))
+	cat, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(cat)
 }
 
-func (r *secondReading) addHost(row []byte, l layout) error {
-	head := row[:min(len(row), 400)]
-	annotation := bytes.Contains(head[:min(len(head), 64)], rangeCat)
-	wanted := annotation
-	if bytes.Contains(head[:min(len(head), 64)], frameCat) {
-		for _, word := range frameWords {
-			wanted = wanted || bytes.Contains(head, []byte(word))
+// addHost notes a range, or a frame with a known word in its name.
+func (r *secondReading) addHost(cat string, row []byte, l layout) error {
+	if cat == "python_function" {
+		_, rest, _ := bytes.Cut(row, []byte(`"name": "`))
+		name, _, _ := bytes.Cut(rest, []byte(`", "`))
+		if !slices.ContainsFunc(frameWords, func(word string) bool { return bytes.Contains(name, []byte(word)) }) {
+			return nil
 		}
-	}
-	if !wanted {
+	} else if cat != "user_annotation" {
 		return nil
 	}
 	var x struct {
@@ -121,7 +119,7 @@ func (r *secondReading) addHost(row []byte, l layout) error {
 	}
 	start, dur := exactNS(x.TS.String()), exactNS(x.Dur.String())
 	h := hostRow{x.Name, string(x.PID), string(x.TID), start, start + dur}
-	if annotation {
+	if cat == "user_annotation" {
 		r.ranges = append(r.ranges, h)
 	} else {
 		r.frames = append(r.frames, h)

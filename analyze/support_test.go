@@ -3,7 +3,6 @@ package analyze
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,7 +127,12 @@ func textOf(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer src.Close()
-	return io.ReadAll(src)
+	var text bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		text.Grow(int(info.Size()) * 14) // what traces come to
+	}
+	_, err = text.ReadFrom(src)
+	return text.Bytes(), err
 }
 
 // run returns the session of traces of the corpus, placed by their paths as

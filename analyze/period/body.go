@@ -10,6 +10,7 @@ type body struct {
 	density     float64 // share of marked kernels in a pass
 	phase       int     // kernels from the begin of a pass to its tooth
 	lead, trail int     // how far marks reach before the first tooth and behind the last
+	bare        int     // kernels without marks between two passes, at least
 }
 
 // body learns the marks from some of the units of c.
@@ -27,7 +28,26 @@ func (x *index) body(c comb, passes int) body {
 		}
 	}
 	b.density = b.share(units[len(units)/2].from, units[len(units)/2].to)
+	b.bare = b.leastBare(units)
 	return b
+}
+
+// leastBare is half of what most units have in their longest stretch without
+// marks.
+func (b body) leastBare(units []span) int {
+	var longest []int
+	for _, u := range units {
+		run, most := 0, 0
+		for i := u.from; i < u.to; i++ {
+			if run++; b.marked(i) {
+				run = 0
+			}
+			most = max(most, run)
+		}
+		longest = append(longest, most)
+	}
+	slices.Sort(longest)
+	return longest[len(longest)/4] / 2
 }
 
 // share is the share of marked kernels in [from, to).
@@ -149,7 +169,7 @@ func (b body) junction(from, to, t int) int {
 		if !b.marked(i) {
 			continue
 		}
-		if !b.marked(i - 1) {
+		if i-end >= b.bare {
 			rise := b.share(i, i+minUnit) - b.share(i-minUnit, i)
 			near := float64(min(away(t-i-b.lead), away(end-t-b.trail))) / float64(b.unit)
 			if score := rise - 2*near; rise > 0.15 && score > best {

@@ -89,6 +89,7 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 		da, _ := x.walk(begins[0], begins[k], -1, tails[k-1].len())
 		lead = max(lead, da)
 	}
+	lead = x.closedLead(begins, tails, lead)
 	out = []int{begins[0] - lead}
 	for k := 1; k < n; k++ {
 		da, db := x.walk(begins[0], begins[k], -1, lead)
@@ -103,6 +104,22 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 	}
 	out = append(out, min(tails[n-1].from+tail, len(x.names)))
 	return x.settled(out), tails
+}
+
+// closedLead lengthens lead where the end of the loop shows that steps begin
+// earlier than the first one seems to: its first kernels may have other names.
+func (x *index) closedLead(begins []int, tails []span, lead int) int {
+	n := len(begins)
+	closed := tails[0].len()
+	for k := range min(n-1, 8) {
+		_, db := x.walk(tails[n-1].from, tails[k].from, 1, tails[k].len())
+		closed = min(closed, begins[k+1]-tails[k].from-db)
+	}
+	if closed > lead && closed <= begins[0] && closed <= lead+minUnit &&
+		2*x.equal(begins[0]-closed, begins[1]-closed, closed-lead) >= closed-lead {
+		return closed
+	}
+	return lead
 }
 
 // settled moves the end of the last step to where it ends like another step.
@@ -120,10 +137,11 @@ func (x *index) settled(bounds []int) []int {
 		}
 		at := x.byTok.of(t)
 		i, _ := slices.BinarySearch(at, int32(end-gram))
-		if i < len(at) && int(at[i])+gram <= end+4*reach {
-			ahead = max(ahead, int(at[i])+gram)
+		for near := end; i < len(at) && int(at[i])+gram <= near+4*reach; i++ {
+			near = int(at[i]) + gram
+			ahead = max(ahead, near)
 		}
-		if i > 0 && int(at[i-1])+gram > end-reach {
+		if i, _ := slices.BinarySearch(at, int32(end-gram)); i > 0 && int(at[i-1])+gram > end-reach {
 			behind = max(behind, int(at[i-1])+gram)
 		}
 	}

@@ -37,11 +37,62 @@ func (x *index) group(r run) []int {
 		}
 		last = next
 	}
+	last = x.withoutOpen(r, last)
 	first := make([]int, len(last))
 	for i := 1; i < len(last); i++ {
 		first[i] = last[i-1] + 1
 	}
 	return first
+}
+
+// withoutOpen drops from last the short passes behind which no step ends: of
+// what the gaps at the ends of steps have in common, they have only what every
+// gap has.
+func (x *index) withoutOpen(r run, last []int) []int {
+	var ends, inner []span
+	for i, p := range last {
+		if r.passes[p].len() > 0 {
+			ends = append(ends, r.gap(p))
+		}
+		from := 0
+		if i > 0 {
+			from = last[i-1] + 1
+		}
+		for q := from; q < p; q++ {
+			inner = append(inner, r.gap(q))
+		}
+	}
+	common := x.common(ends, inner)
+	if len(common) < gram {
+		return last
+	}
+	var out []int
+	for i, p := range last {
+		if i == len(last)-1 || r.passes[p].len() > 0 || x.having([]span{r.gap(p)}, common)[0] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// common returns the tokens that most of ends hold and few of inner.
+func (x *index) common(ends, inner []span) []int32 {
+	count := func(gaps []span) map[int32]int {
+		in := make(map[int32]int)
+		for _, p := range x.inGaps(gaps) {
+			in[p.tok] = len(p.in)
+		}
+		return in
+	}
+	in, other := count(ends), count(inner)
+	var out []int32
+	for t, n := range in {
+		if 10*n >= 7*len(ends) && 4*other[t] <= len(inner) {
+			out = append(out, t)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // stepEnds says behind which of the last passes a step ends, or nil where all
@@ -105,6 +156,13 @@ func (x *index) damaged(r run) bool {
 
 // presence returns the tokens that some but not all gaps hold.
 func (x *index) presence(gaps []span) []presence {
+	return slices.DeleteFunc(x.inGaps(gaps), func(p presence) bool {
+		return len(p.in) < 2 || 4*len(p.in) > 3*len(gaps)
+	})
+}
+
+// inGaps returns which gaps hold which tokens.
+func (x *index) inGaps(gaps []span) []presence {
 	in := make(map[int32][]int32)
 	for k, g := range gaps {
 		g = around(g)
@@ -117,9 +175,7 @@ func (x *index) presence(gaps []span) []presence {
 	}
 	var out []presence
 	for t, p := range in {
-		if len(p) >= 2 && 4*len(p) <= 3*len(gaps) {
-			out = append(out, presence{t, p})
-		}
+		out = append(out, presence{t, p})
 	}
 	slices.SortFunc(out, func(a, b presence) int { return cmp.Compare(a.tok, b.tok) })
 	return out

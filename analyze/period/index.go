@@ -178,19 +178,23 @@ func sample(n int) []int {
 }
 
 // similar is the share of n kernels from a and from b on that agree in place,
-// where the places may drift by a few kernels every few dozen. Unlike a count
+// where the places may drift by first kernels at the begin and by a few every
+// few dozen. Unlike a count
 // of names or tokens it sees a model again whose matrix products are others.
-func (x *index) similar(a, b, n int) float64 {
+func (x *index) similar(a, b, n, first int) float64 {
 	const block, drift = 32, 6
 	same, shift := 0, 0
 	for i := 0; i < n; i += block {
 		most, at := -1, shift
 		far := drift
 		if i == 0 {
-			far = block
+			far = first
 		}
 		for k := range 2*far + 1 {
 			s := shift + (k+1)/2*(1-k%2*2)
+			if max(s, -s) > first+block/2 {
+				continue
+			}
 			if m := x.equal(a+i, b+i+s, min(block, n-i)); m > most {
 				most, at = m, s
 			}

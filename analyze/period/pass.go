@@ -21,11 +21,6 @@ func (x *index) passes(c comb) []pass {
 	if f.length == 0 {
 		return nil
 	}
-	for i, at := range begins {
-		if b.share(at, at+b.unit/2) < b.density*2/3 { // too few marks to see where they begin
-			begins[i] = min(max(0, teeth[i]-b.phase), len(b.before)-1)
-		}
-	}
 	var out []pass
 	for i := 0; i < len(begins); {
 		j := i + 1
@@ -45,22 +40,19 @@ func (x *index) passes(c comb) []pass {
 	return out
 }
 
-// begins returns where the passes of the teeth begin.
+// begins returns where the passes of the teeth begin. Two teeth may share one:
+// a pass that a cache cut short has a tooth, but no layers of its own.
 func (b body) begins(teeth []int) []int {
-	out := make([]int, len(teeth))
-	for i, t := range teeth {
-		low, high := t-b.unit/2, t+b.unit/2
-		if i > 0 {
-			low = max(low, (teeth[i-1]+t)/2)
+	var out []int
+	for _, t := range teeth {
+		at := b.junction(t-b.unit/2, t+b.unit/2, t)
+		if usual := min(max(0, t-b.phase), len(b.before)-1); at < 0 || b.share(at, at+b.unit/2) < b.density*2/3 {
+			at = usual // too few marks to see where they begin
 		}
-		if i+1 < len(teeth) {
-			high = min(high, (teeth[i+1]+t)/2)
-		}
-		if out[i] = b.junction(low, high, t); out[i] < 0 {
-			out[i] = min(max(0, t-b.phase), len(b.before)-1)
-		}
+		out = append(out, at)
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // A fitter makes passes out of begins.
@@ -101,11 +93,11 @@ func (f fitter) row(begins []int, within span) []pass {
 	begins = slices.Clone(begins)
 	unit := f.b.unit
 	for at := begins[0] - unit; at >= within.from-unit/8 && f.holds(at); at -= unit {
-		at = min(at+unit/4, f.inStep(at, min(4*minUnit, unit/4)))
+		at = f.found(at)
 		begins = slices.Insert(begins, 0, at)
 	}
 	for at := begins[len(begins)-1] + unit; at+unit/2 <= within.to && f.holds(at); at += unit {
-		at = f.inStep(at, min(4*minUnit, unit/4))
+		at = f.found(at)
 		begins = append(begins, at)
 	}
 	var out []pass
@@ -141,9 +133,25 @@ func (f fitter) full(p *pass, to int) bool {
 // holds says whether a pass begins at about at, perhaps with other kernels for
 // some of its products.
 func (f fitter) holds(at int) bool {
+	third := f.b.unit / 4
 	return slices.ContainsFunc(f.refs, func(r int) bool {
-		return r != at && f.x.similar(at, r, f.b.unit*3/4) >= 0.5
+		// Layers look alike one layer on: the first third may not lie before the pass.
+		return r != at && f.x.similar(at, r, third, 32) >= 0.4 && f.x.similar(at, r, 3*third, 32) >= 0.5
 	})
+}
+
+// found searches the begin of a pass that should begin at about at. The stretch
+// compared begins before the layers: these look alike one layer on.
+func (f fitter) found(at int) int {
+	best, place := -1.0, at
+	far := min(4*minUnit, f.b.unit/4)
+	for k := range 2*far + 1 {
+		s := (k + 1) / 2 * (1 - k%2*2)
+		if n := f.x.similar(at+s-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
+			best, place = n, at+s
+		}
+	}
+	return max(0, place)
 }
 
 // inStep moves at by up to far kernels to where the sequence goes on most like

@@ -1,7 +1,5 @@
 package period
 
-import "slices"
-
 // A run is a row of passes of one transformer that belong to one request.
 type run struct {
 	passes []pass
@@ -23,6 +21,7 @@ func (x *index) runs(passes []pass) []run {
 		return nil
 	}
 	gaps := make([]span, len(passes)-1)
+	x.anchor(passes)
 	for i := range gaps {
 		gaps[i] = span{passes[i].to, passes[i+1].from}
 	}
@@ -53,12 +52,13 @@ func (x *index) newRun(passes []pass) run {
 
 // withShort adds the passes that a cache cut short, as empty ones where their
 // layers would begin: in a gap, what precedes a pass occurs once more, and
-// then what follows one.
+// soon after it what other gaps hold too.
 func (x *index) withShort(r run, longest int) run {
-	heads, tails := x.sides(r.passes)
+	heads := x.heads(r.passes)
 	if len(heads) < 2 {
 		return r
 	}
+	usual := x.usual(r)
 	var out []pass
 	for i, p := range r.passes {
 		out = append(out, p)
@@ -68,7 +68,7 @@ func (x *index) withShort(r run, longest int) run {
 			g.to = min(len(x.names), g.to+longest)
 		}
 		for _, at := range x.elect(heads, g) {
-			if !last && at >= g.to-minUnit/2 || !x.anyOf(tails, at, at+2*reach) {
+			if !last && at >= g.to-minUnit/2 || !x.anyOf(usual, at, at+reach) {
 				continue
 			}
 			out = append(out, span{at, at})
@@ -81,24 +81,68 @@ func (x *index) withShort(r run, longest int) run {
 	return r
 }
 
-func (x *index) anyOf(voters []voter, from, to int) bool {
-	return slices.ContainsFunc(voters, func(v voter) bool { return x.byTok.within(v.tok, from, to) > 0 })
+// anchor moves the begins of passes to where what precedes most passes says
+// they are: damage in the first layer hides the begin of a single one.
+func (x *index) anchor(passes []pass) {
+	heads := x.heads(passes)
+	if len(heads) < 2 {
+		return
+	}
+	const far = 4 * minUnit
+	for i, p := range passes {
+		best, at := 0, p.from
+		for _, e := range x.elections(heads, span{p.from - far - minUnit, p.from + far}) {
+			if score := 8*e.votes - max(e.at-p.from, p.from-e.at); e.votes >= max(2, len(heads)/5) && score > best {
+				best, at = score, e.at
+			}
+		}
+		if at < p.to && (i == 0 || at > passes[i-1].to) {
+			passes[i].from = at
+		}
+	}
 }
 
-// sides are the tokens that precede and follow most passes at a fixed distance.
-func (x *index) sides(passes []pass) (heads, tails []voter) {
-	before, after := make(map[int32][]int), make(map[int32][]int)
+// usual are the tokens that a quarter of the gaps hold, and two at least.
+func (x *index) usual(r run) map[int32]bool {
+	in := make(map[int32]int)
+	for i := range len(r.passes) - 1 {
+		g := r.gap(i)
+		seen := make(map[int32]bool)
+		for j := g.from; j+gram <= min(g.to, len(x.tokens)); j++ {
+			if t := x.tokens[j]; !seen[t] {
+				seen[t] = true
+				in[t]++
+			}
+		}
+	}
+	out := make(map[int32]bool)
+	for t, n := range in {
+		if n >= 2 && 4*n >= len(r.passes)-1 {
+			out[t] = true
+		}
+	}
+	return out
+}
+
+func (x *index) anyOf(toks map[int32]bool, from, to int) bool {
+	for _, t := range x.tokens[min(from, len(x.tokens)):min(to, len(x.tokens))] {
+		if toks[t] {
+			return true
+		}
+	}
+	return false
+}
+
+// heads are the tokens that precede most passes at a fixed distance.
+func (x *index) heads(passes []pass) []voter {
+	before := make(map[int32][]int)
 	sampled := sample(len(passes))
 	for _, i := range sampled {
-		p := passes[i]
 		for o := -minUnit; o <= -gram; o++ {
-			if at := p.from + o; at >= 0 {
+			if at := passes[i].from + o; at >= 0 {
 				before[x.tokens[at]] = append(before[x.tokens[at]], o)
 			}
 		}
-		for o := 0; o < gram && p.to+o < len(x.tokens); o++ {
-			after[x.tokens[p.to+o]] = append(after[x.tokens[p.to+o]], o)
-		}
 	}
-	return keptVoters(before, len(sampled)), keptVoters(after, len(sampled))
+	return keptVoters(before, len(sampled))
 }

@@ -24,9 +24,22 @@ func (x *index) teeth(c comb) []int {
 	return x.elect(x.voters(c), span{0, len(x.names)})
 }
 
+// An election is a place and the votes for it.
+type election struct{ at, votes int }
+
 // elect returns the places within s for which at least half of the voters
 // vote: those that lie from them as far as they do from a tooth.
 func (x *index) elect(voters []voter, s span) []int {
+	var out []int
+	for _, e := range x.elections(voters, s) {
+		if 2*e.votes >= len(voters) {
+			out = append(out, e.at)
+		}
+	}
+	return out
+}
+
+func (x *index) elections(voters []voter, s span) []election {
 	var votes []int
 	for _, v := range voters {
 		at := x.byTok.of(v.tok)
@@ -36,16 +49,13 @@ func (x *index) elect(voters []voter, s span) []int {
 		}
 	}
 	slices.Sort(votes)
-	need := (len(voters) + 1) / 2
-	var out []int
+	var out []election
 	for i := 0; i < len(votes); {
 		j := i + 1
 		for j < len(votes) && votes[j]-votes[j-1] <= motifShift/2 && votes[j]-votes[i] <= 2*motifShift {
 			j++
 		}
-		if j-i >= need {
-			out = append(out, min(max(votes[(i+j)/2], 0), len(x.names)-1))
-		}
+		out = append(out, election{min(max(votes[(i+j)/2], 0), len(x.names)-1), j - i})
 		i = j
 	}
 	return out
