@@ -29,11 +29,13 @@ type iterationMark struct {
 }
 
 // has reports whether anything on the thread can tell one launch from another.
-func (t *thread) has() bool { return len(t.requests)+len(t.phases)+len(t.steps)+len(t.passes) > 0 }
+func (th *thread) has() bool {
+	return len(th.requests)+len(th.phases)+len(th.steps)+len(th.passes) > 0
+}
 
 // in returns the marks of a role that begin in span.
-func (t *thread) in(role rules.Role, span trace.Span) []mark {
-	all := t.marks[role]
+func (th *thread) in(role rules.Role, span trace.Span) []mark {
+	all := th.marks[role]
 	i, _ := slices.BinarySearchFunc(all, span.Start, func(m mark, t trace.Time) int { return cmp.Compare(m.Start, t) })
 	j := i
 	for j < len(all) && all[j].Start < span.End {

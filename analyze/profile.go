@@ -68,15 +68,19 @@ func (s *Session) Profile() []StackSample {
 	return s.namedSamples(keys, sums)
 }
 
-// firstKernels returns, by launch call, which work is its first kernel.
-func (s *Session) firstKernels() map[int32]int32 {
-	first := make(map[int32]int32, len(s.work))
+// firstKernels returns, by launch call, which work is its first kernel, -1 for
+// calls that launched none.
+func (s *Session) firstKernels() []int32 {
+	first := make([]int32, s.launches)
+	for i := range first {
+		first[i] = -1
+	}
 	for i := range s.work {
 		w := &s.work[i]
 		if w.launch < 0 || w.kind != trace.Kernel {
 			continue
 		}
-		if j, ok := first[w.launch]; !ok || w.Start < s.work[j].Start {
+		if j := first[w.launch]; j < 0 || w.Start < s.work[j].Start {
 			first[w.launch] = int32(i)
 		}
 	}

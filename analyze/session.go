@@ -150,7 +150,7 @@ func newSource(i int, in Input) *Source {
 }
 
 // counted reports whether the source's GPU time is in the tables.
-func (s *Source) counted() bool { return s.Trace != nil }
+func (src *Source) counted() bool { return src.Trace != nil }
 
 // placeStages gives every counted source a stage, replica and rank. Sources of
 // which nothing tells the stage are the ranks of one stage where their ranks
@@ -193,7 +193,9 @@ func (s *Session) placeStages() {
 // A place is a rank of the run, at one capture range of nsys or at all of them.
 type place struct{ stage, replica, rank, capture int }
 
-func (s *Source) place() place { return place{stage: s.Stage, replica: s.Replica, rank: s.Rank} }
+func (src *Source) place() place {
+	return place{stage: src.Stage, replica: src.Replica, rank: src.Rank}
+}
 
 // A numbering is how many requests and passes of a rank have been numbered: the
 // next capture range goes on from there.

@@ -76,7 +76,7 @@ func tracesBelow(tb testing.TB, limit int64, folders ...string) []string {
 	return paths
 }
 
-// Two readings of a trace: the program's, with all that a summary needs, and
+// readings are the two of a trace: the program's, with all that a summary needs, and
 // an independent one.
 type readings struct {
 	trace  *trace.Trace
@@ -203,7 +203,7 @@ func cell(tb testing.TB, t *Table, row int, column string) int64 {
 	return n
 }
 
-// word returns a row's text, "" for null.
+// cellText returns a row's text, "" for null.
 func cellText(tb testing.TB, t *Table, row int, column string) string {
 	tb.Helper()
 	text, _ := value(tb, t, row, column).Text()

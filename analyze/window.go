@@ -355,3 +355,9 @@ func (s *Session) waits() func(trace.Kind, string) bool {
 		return kind == trace.Frame && ok && role == rules.Wait
 	}
 }
+
+// Origin returns the first GPU start on the clock of a source: what the times
+// of a [Timeline] count from.
+func (s *Session) Origin(source int) trace.Time {
+	return s.origins()[s.clock(&Work{source: int32(source)})]
+}

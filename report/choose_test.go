@@ -61,7 +61,7 @@ func TestOptionErrors(t *testing.T) {
 			t.Errorf("%s: %v\nwant %s", test.format.Name, err, test.want)
 		}
 	}
-	if _, err := Named("xml"); err == nil || err.Error() != `unknown format "xml": want one of csv, json, markdown, text` {
+	if _, err := Named("xml"); err == nil || err.Error() != `unknown format "xml": want one of csv, html, json, markdown, text` {
 		t.Error(err)
 	}
 	if err := (Options{Sort: "count", Tables: []string{"kernels", "stages"}}).Check(run().Tables); err != nil {

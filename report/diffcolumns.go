@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"omnitrace/analyze"
 	"omnitrace/analyze/diff"
@@ -82,7 +83,7 @@ var rowColumns = []diffColumn{
 	{"stage_name", "name", wordMeasure, false, "name of the stage", func(r *diff.Row) figure { return text(r.StageName) }},
 	{"phase", "phase", wordMeasure, false, "phase of the request, or kind of the pass", func(r *diff.Row) figure { return text(r.Phase) }},
 	{"category", "category", wordMeasure, false, "sort of work", func(r *diff.Row) figure { return text(r.Category) }},
-	{"name", "", wordMeasure, false, "the kernel, the direction of a copy, or the cause of idle time", func(r *diff.Row) figure { return text(r.Name) }},
+	{"name", "", wordMeasure, false, "the kernel, the direction of a copy, or the cause of idle time", rowName},
 	{"new_name", "", wordMeasure, false, "the kernel that took its place", func(r *diff.Row) figure { return text(r.NewName) }},
 	{"", "what", wordMeasure, false, "", shownName},
 	{"state", "state", wordMeasure, false, "same, slower, faster, more or fewer (launches), replaced, new, removed, moved", func(r *diff.Row) figure { return text(string(r.State)) }},
@@ -99,6 +100,12 @@ var rowColumns = []diffColumn{
 	{"duration_delta_ns", "by durations", changeOfNS, false, "part of delta_ns: the same launches took longer", func(r *diff.Row) figure { return integerOf(r.DurationNS) }},
 	{"launches_delta_ns", "by launches", changeOfNS, false, "part of delta_ns: more launches for the same work", func(r *diff.Row) figure { return integerOf(r.LaunchesNS) }},
 	{"work_delta_ns", "by work", changeOfNS, false, "part of delta_ns: work that only one side did", func(r *diff.Row) figure { return integerOf(r.WorkNS) }},
+	{"base_work_units", "", countMeasure, true, "steps, passes and parts of requests on base; of stages and phases", func(r *diff.Row) figure { return when(r.BaseWork+r.NewWork > 0, integerOf(r.BaseWork)) }},
+	{"new_work_units", "", countMeasure, true, "the same on new", func(r *diff.Row) figure { return when(r.BaseWork+r.NewWork > 0, integerOf(r.NewWork)) }},
+	{"base_tokens", "base tokens", countMeasure, true, "tokens that the passes of base worked on", func(r *diff.Row) figure { return when(r.BaseTokens+r.NewTokens > 0, integerOf(r.BaseTokens)) }},
+	{"new_tokens", "new tokens", countMeasure, true, "tokens that the passes of new worked on", func(r *diff.Row) figure { return when(r.BaseTokens+r.NewTokens > 0, integerOf(r.NewTokens)) }},
+	{"base_token_ns", "base a token", nsMeasure, true, "base_ns over base_tokens, rounded down", func(r *diff.Row) figure { return perToken(r.BaseNS, r.BaseTokens) }},
+	{"new_token_ns", "new a token", nsMeasure, true, "new_ns over new_tokens, rounded down", func(r *diff.Row) figure { return perToken(r.NewNS, r.NewTokens) }},
 	evidenced("unit_ratio", "per unit", percentMeasure, false, "change of the medians of common units; ~ where it may be chance", func(e *diff.Evidence) figure { return when(e.BaseNS > 0, number(e.Ratio)) }),
 	evidenced("base_units", "", countMeasure, true, "common units measured on base", func(e *diff.Evidence) figure { return countOf(e.BaseUnits) }),
 	evidenced("new_units", "", countMeasure, true, "common units measured on new", func(e *diff.Evidence) figure { return countOf(e.NewUnits) }),
@@ -113,10 +120,28 @@ var rowColumns = []diffColumn{
 	{"why_null", "", wordMeasure, true, "why there is no evidence", func(r *diff.Row) figure { return text(r.WhyNull) }},
 }
 
+func perToken(ns, tokens int64) figure {
+	if tokens == 0 {
+		return nothing()
+	}
+	return integerOf(ns / tokens)
+}
+
 // shownName is a row's name as people see it.
 func shownName(r *diff.Row) figure {
 	if r.NewName != "" {
 		return text(r.Name + " → " + r.NewName)
+	}
+	if strings.HasSuffix(r.Key, "/"+unattributedName) {
+		return text(unattributedName)
+	}
+	return text(r.Name)
+}
+
+// rowName names the rows of what could not be assigned, too.
+func rowName(r *diff.Row) figure {
+	if r.Name == "" && strings.Contains(r.Key, unattributedName) {
+		return text(unattributedName)
 	}
 	return text(r.Name)
 }

@@ -146,6 +146,7 @@ func noiseObject(n diff.Noise) object {
 	return object{}.field("stage").integer(int64(n.Stage)).field("drift_ratio").figure(number(n.Drift), percentMeasure).
 		field("within_ratio").figure(number(n.Within), percentMeasure).
 		field("between_ratio").figure(when(n.Repeats > 1, number(n.Between)), percentMeasure).
+		field("sides_ratio").figure(number(n.Sides), percentMeasure).
 		field("repeats").integer(int64(n.Repeats))
 }
 
@@ -172,6 +173,8 @@ func writeWork(out *bufio.Writer, w *diff.Work) {
 	writeArray(out, "    ", w.OnlyBase, workObject)
 	out.WriteString(",\n    \"only_new\": ")
 	writeArray(out, "    ", w.OnlyNew, workObject)
+	out.WriteString(",\n    \"savings\": ")
+	writeArray(out, "    ", w.Savings, savingObject)
 	out.WriteString(",\n    \"differences\": ")
 	writeArray(out, "    ", w.Differences(), differenceObject)
 	out.WriteString(",\n    \"signature\": ")
@@ -182,6 +185,12 @@ func writeWork(out *bufio.Writer, w *diff.Work) {
 func workObject(r diff.WorkRow) object {
 	return placeFields(object{}, r.Place, r.StageName).field("kind").text(r.Kind).field("units").integer(int64(r.Units)).
 		field("base_ns").integer(r.BaseNS).field("new_ns").integer(r.NewNS).field("delta_ns").integer(r.NewNS - r.BaseNS)
+}
+
+func savingObject(s diff.Saving) object {
+	return placeFields(object{}, s.Place, s.StageName).
+		field("base_cached_steps").integer(int64(s.BaseSteps)).field("new_cached_steps").integer(int64(s.NewSteps)).
+		field("base_saved_ns").figure(wholeNS(s.BaseSavedNS), nsMeasure).field("new_saved_ns").figure(wholeNS(s.NewSavedNS), nsMeasure)
 }
 
 func differenceObject(d diff.Difference) object {

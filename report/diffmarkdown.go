@@ -22,14 +22,17 @@ func writeDiffMarkdown(w io.Writer, r *diff.Result, o Options) error {
 		}
 		fmt.Fprintf(out, "- gate `%s` **%s**: %s\n", g.Expression, g.Outcome, escape(GateReason(g)))
 	}
-	for i, d := range r.Work.Differences() {
-		if i == 0 {
-			fmt.Fprintln(out)
-		}
-		fmt.Fprintf(out, "- %s: %s → %s\n", escape(visible(d.What)), escape(visible(d.Base)), escape(visible(d.New)))
+	if len(r.Work.Differences())+len(r.Work.Savings) > 0 {
+		fmt.Fprintln(out)
 	}
-	if len(r.Waterfall) > 0 {
-		if err := diffMarkdownTable(out, waterfallGrid(r)); err != nil {
+	for _, d := range r.Work.Differences() {
+		fmt.Fprintf(out, "- %s\n", escape(differenceWords(d)))
+	}
+	for i := range r.Work.Savings {
+		fmt.Fprintf(out, "- %s\n", escape(savingWords(&r.Work.Savings[i])))
+	}
+	for _, g := range []*diffGrid{changesGrid(r, o), waterfallGrid(r)} {
+		if err := diffMarkdownTable(out, g); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
+	"omnitrace/analyze"
 	"omnitrace/analyze/diff"
 	"omnitrace/internal/unit"
 )
@@ -38,14 +40,19 @@ func verdictReason(r *diff.Result) string {
 	case diff.WhyKnownIdentity:
 		return "nothing changed between the sides, so what differs is noise: " + fewWords(r.Changes, "no part differs by more than its own repeats do")
 	case diff.WhyChanged:
-		return fewWords(r.Changes, "")
+		return fewWords(large(r.Changes), "")
 	case diff.WhyFewUnits:
-		return "nothing can be concluded: no work repeats often enough on both sides to tell a change from noise; the plain change of common work is " + commonChange(r)
+		return "nothing can be concluded: too little of the work repeats on both sides to tell a change from noise; the plain change of the common work is " + commonChange(r)
 	}
 	if len(r.Changes) > 0 {
-		return "nothing changed that matters; most is " + describeChange(&r.Changes[0])
+		return "no change of the common work is large enough to matter; the largest is " + describeChange(&r.Changes[0])
 	}
 	return "no part of the common work changed beyond noise"
+}
+
+// large returns the changes that the verdict speaks of.
+func large(changes []diff.Change) []diff.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c diff.Change) bool { return c.Small })
 }
 
 func emptySide(r *diff.Result) string {
@@ -79,11 +86,7 @@ func fewWords(changes []diff.Change, none string) string {
 func describeChange(c *diff.Change) string {
 	where := placeWords(c.Place, c.StageName)
 	if c.Cached != 0 {
-		word, n := "more", c.Cached
-		if n < 0 {
-			word, n = "fewer", -n
-		}
-		return fmt.Sprintf("%s %s: %d %s cached %s", where, signedTime(int64(c.DeltaNS)), n, word, plural(int64(n), "step", "steps"))
+		return fmt.Sprintf("%s %s: %s", where, signedTime(int64(c.DeltaNS)), cacheWords(c.Cached))
 	}
 	change := signedTime(int64(math.Round(c.NewUnitNS - c.BaseUnitNS)))
 	if c.BaseUnitNS > 0 {
@@ -127,7 +130,11 @@ func commonChange(r *diff.Result) string {
 	if base == 0 {
 		return signedTime(delta)
 	}
-	return signedTime(delta) + " (" + percent(float64(delta)/float64(base)) + ")"
+	part := func(ns int64) string { return signedTime(ns) + " (" + percent(float64(ns)/float64(base)) + ")" }
+	if d := r.Totals.DurationNS; d != delta {
+		return part(delta) + ", and of its durations " + part(d)
+	}
+	return part(delta)
 }
 
 // workReason names the work that only one side did, if it explains much.
@@ -160,15 +167,46 @@ func unitsWords(p *diff.Piece) string {
 	if n < 0 {
 		n, word = -n, "fewer"
 	}
-	return fmt.Sprintf("%d %s %s in %s", n, word, kindWords(p.Kind, int64(n)), placeWords(p.Place, p.StageName))
+	where := placeWords(p.Place, p.StageName)
+	if p.Kind == analyze.Part {
+		return fmt.Sprintf("%s of %d %s %s", where, n, word, plural(int64(n), "request", "requests"))
+	}
+	return fmt.Sprintf("%d %s %s in %s", n, word, kindWords(p.Kind, int64(n)), where)
+}
+
+// cacheWords: "2 steps taken from a cache instead of computed".
+func cacheWords(n int) string {
+	from, to := "taken from a cache", "computed"
+	if n < 0 {
+		n, from, to = -n, to, from
+	}
+	return fmt.Sprintf("%d %s %s instead of %s", n, plural(int64(n), "step", "steps"), from, to)
+}
+
+func differenceWords(d diff.Difference) string {
+	return visible(d.What) + ": " + visible(d.Base) + " → " + visible(d.New)
+}
+
+// savingWords: "stage0 denoise: cached steps saved base about 14.67 ms (4 steps), new nothing".
+func savingWords(s *diff.Saving) string {
+	saved := func(steps int, ns float64) string {
+		if steps == 0 {
+			return "nothing"
+		}
+		return fmt.Sprintf("about %s (%d %s)", nsWords(ns), steps, plural(int64(steps), "step", "steps"))
+	}
+	return fmt.Sprintf("%s: cached steps saved base %s, new %s", placeWords(s.Place, s.StageName), saved(s.BaseSteps, s.BaseSavedNS), saved(s.NewSteps, s.NewSavedNS))
+}
+
+// unsigned prints a ratio that has no direction.
+func unsigned(ratio float64) string {
+	return unit.Percent(int64(math.Round(math.Abs(ratio)*1e9)), 1e9) + " %"
 }
 
 // kindWords names units of a kind.
 func kindWords(kind string, n int64) string {
 	switch kind {
-	case "part":
-		return plural(n, "request", "requests")
-	case "pass":
+	case analyze.Pass:
 		return plural(n, "pass", "passes")
 	}
 	return kind + plural(n, " step", " steps")
@@ -190,6 +228,9 @@ func idleReason(r *diff.Result) string {
 		word = "shorter"
 	}
 	text := fmt.Sprintf("the run is %s %s because the GPU was idle for %s", signedTime(span), word, signedTime(idle))
+	if span > 0 && len(r.Changes) == 0 && r.Work.OnlyNew == nil {
+		text = "no kernel got slower, but " + text
+	}
 	if cause, ns := largestCause(r, idle > 0); cause != "" {
 		text += fmt.Sprintf(", mostly by %s (%s)", cause, signedTime(ns))
 	}
@@ -237,7 +278,7 @@ func GateReason(g *diff.GateResult) string {
 	}
 	limit := unit.Time.Exact(g.NS) + " a " + g.Unit
 	if g.Relative {
-		limit = strings.TrimPrefix(percent(g.Gate.Ratio), "+")
+		limit = g.Expression[strings.LastIndexByte(g.Expression, ':')+1:]
 	}
 	change := ""
 	if g.BaseNS > 0 {

@@ -1,11 +1,15 @@
 // Package report writes an [analyze.Summary] for people and for machines: as
-// text, Markdown, JSON and CSV.
+// text, Markdown, JSON, CSV and a page of HTML; and runs for other programs: as
+// pprof profiles, Parquet and JSON Lines.
 //
 // The one decision: it knows no table by name. A table says what its columns
 // count, which of them are parts of a whole and how many rows are worth
 // showing; from that follow units, alignment, shares and what to leave out, so
 // a new analysis needs no change here, and a new output needs one file and one
 // line in [Formats].
+//
+// Only the page of HTML has a place for tables that it knows (pageSections),
+// and one for all others.
 //
 // JSON and CSV are complete and unrounded. Text and Markdown are for reading:
 //

@@ -24,7 +24,7 @@ func drawn() *analyze.Summary {
 	}
 	for i := range 48 {
 		lane.Units = append(lane.Units, analyze.UnitSpan{
-			Kind: "iteration", Key: fmt.Sprintf("stage=1/iteration=%d", i), First: i, Last: i, Request: -1, Phase: "decode",
+			Kind: "iteration", Key: fmt.Sprintf("stage=1/iteration=%d", i), First: i, Last: i, Count: 1, Request: -1, Phase: "decode",
 			GPU: span(i*100, i*100+90), Host: span(i*100-10, i*100+80), Parts: []analyze.CategoryTime{{Category: 0, ExclusiveNS: 57_000_019}, {Category: 1, ExclusiveNS: 20}},
 		})
 	}

@@ -215,6 +215,7 @@ type pageUnit struct {
 	Row     string   `json:"row"`
 	First   int      `json:"first"`
 	Last    int      `json:"last"`
+	Count   int      `json:"count"`
 	Request int      `json:"request"` // -1 where unknown
 	Phase   string   `json:"phase,omitempty"`
 	Cached  bool     `json:"cached,omitempty"`
@@ -229,23 +230,35 @@ func newPageTimeline(t *analyze.Timeline) *pageTimeline {
 	for _, c := range t.Categories {
 		p.Categories = append(p.Categories, visible(c))
 	}
-	perStage := map[int]int{}
 	for i := range t.Lanes {
-		perStage[t.Lanes[i].Stage]++
-	}
-	for i := range t.Lanes {
-		p.Lanes = append(p.Lanes, newPageLane(&t.Lanes[i], perStage[t.Lanes[i].Stage] > 1))
+		p.Lanes = append(p.Lanes, newPageLane(&t.Lanes[i], laneDetail(t.Lanes, i)))
 	}
 	return p
 }
 
-func newPageLane(l *analyze.Lane, several bool) pageLane {
-	p := pageLane{
-		Name: visible(l.StageName), Row: rowID("devices", l.Key), Start: int64(l.Extent.Start), End: int64(l.Extent.End),
-		Busy: []int64{}, Phases: []pageSpan{}, Units: []pageUnit{},
+// laneDetail says what tells a lane from the others of its stage.
+func laneDetail(lanes []analyze.Lane, i int) string {
+	var parts []string
+	for _, d := range []struct {
+		name string
+		of   func(*analyze.Lane) int64
+	}{
+		{"replica", func(l *analyze.Lane) int64 { return int64(l.Replica) }},
+		{"rank", func(l *analyze.Lane) int64 { return int64(l.Rank) }},
+		{"device", func(l *analyze.Lane) int64 { return l.Device }},
+	} {
+		mine := d.of(&lanes[i])
+		if slices.ContainsFunc(lanes, func(l analyze.Lane) bool { return l.Stage == lanes[i].Stage && d.of(&l) != mine }) {
+			parts = append(parts, fmt.Sprintf("%s %d", d.name, mine))
+		}
 	}
-	if several {
-		p.Detail = fmt.Sprintf("replica %d · rank %d · device %d", l.Replica, l.Rank, l.Device)
+	return strings.Join(parts, " · ")
+}
+
+func newPageLane(l *analyze.Lane, detail string) pageLane {
+	p := pageLane{
+		Name: visible(l.StageName), Detail: detail, Row: rowID("devices", l.Key), Start: int64(l.Extent.Start), End: int64(l.Extent.End),
+		Busy: []int64{}, Phases: []pageSpan{}, Units: []pageUnit{},
 	}
 	at := trace.Time(0)
 	for _, b := range l.Busy {
@@ -266,7 +279,7 @@ func newPageLane(l *analyze.Lane, several bool) pageLane {
 
 func newPageUnit(u *analyze.UnitSpan) pageUnit {
 	return pageUnit{
-		Kind: u.Kind, Name: u.String(), Row: rowID(u.Kind+"s", u.Key), First: u.First, Last: u.Last, Request: u.Request,
+		Kind: u.Kind, Name: u.String(), Row: rowID(u.Kind+"s", u.Key), First: u.First, Last: u.Last, Count: u.Count, Request: u.Request,
 		Phase: u.Phase, Cached: u.Cached, Startup: u.Startup, Parts: flatParts(u.Parts),
 		GPU: [2]int64{int64(u.GPU.Start), int64(u.GPU.End)}, Host: [2]int64{int64(u.Host.Start), int64(u.Host.End)},
 	}

@@ -64,37 +64,66 @@ func comments(runs []*analyze.Summary) []string {
 type pprofBuilder struct {
 	p         *profile.Profile
 	locations map[string]*profile.Location
+	last      *analyze.StackSample // the sample before
 }
 
 func (b *pprofBuilder) add(s *analyze.StackSample) {
-	sample := &profile.Sample{
-		Label:    map[string][]string{"run": {s.Run}, "stage": {s.Stage}, "category": {s.Category}},
-		NumLabel: map[string][]int64{},
-		NumUnit:  map[string][]string{},
-	}
+	sample := &profile.Sample{Value: make([]int64, 0, len(pprofTypes)), NumUnit: pprofUnits}
 	for _, t := range pprofTypes {
 		sample.Value = append(sample.Value, t.of(s))
 	}
+	sample.Location = make([]*profile.Location, 0, len(s.Stack))
 	for i := len(s.Stack) - 1; i >= 0; i-- { // pprof's stacks begin with the leaf
 		sample.Location = append(sample.Location, b.location(s.Stack[i]))
 	}
-	for _, l := range []struct {
-		key string
-		n   int64
-	}{
-		{"replica", int64(s.Replica)}, {"rank", int64(s.Rank)}, {"device", s.Device}, {"stream", s.Stream},
-		{"request", int64(s.Request)}, {"step", int64(s.Step)}, {"iteration", int64(s.Iteration)},
-	} {
-		if l.n < 0 {
-			continue
-		}
-		sample.NumLabel[l.key] = []int64{l.n}
-		// Without a unit a label of 0 is not encoded at all; with this one,
-		// pprof compares and prints plain numbers.
-		sample.NumUnit[l.key] = []string{"count"}
-	}
+	b.label(sample, s)
 	b.p.Sample = append(b.p.Sample, sample)
+	b.last = s
 }
+
+// label sets the sample's labels. It shares them with the sample before where
+// they are equal: a map for each would cost more than all else.
+func (b *pprofBuilder) label(sample *profile.Sample, s *analyze.StackSample) {
+	texts, numbers := [3]string{s.Run, s.Stage, s.Category}, pprofNumbers(s)
+	var before *profile.Sample
+	if b.last != nil {
+		before = b.p.Sample[len(b.p.Sample)-1]
+	}
+	if before != nil && texts == [3]string{b.last.Run, b.last.Stage, b.last.Category} {
+		sample.Label = before.Label
+	} else {
+		sample.Label = map[string][]string{"run": {s.Run}, "stage": {s.Stage}, "category": {s.Category}}
+	}
+	if before != nil && numbers == pprofNumbers(b.last) {
+		sample.NumLabel = before.NumLabel
+		return
+	}
+	sample.NumLabel = map[string][]int64{}
+	for i, n := range numbers {
+		if n >= 0 {
+			sample.NumLabel[pprofNumberKeys[i]] = []int64{n}
+		}
+	}
+}
+
+// pprofNumberKeys are the labels that are numbers.
+var pprofNumberKeys = [...]string{"replica", "rank", "device", "stream", "request", "step", "iteration"}
+
+func pprofNumbers(s *analyze.StackSample) [len(pprofNumberKeys)]int64 {
+	return [...]int64{
+		int64(s.Replica), int64(s.Rank), s.Device, s.Stream, int64(s.Request), int64(s.Step), int64(s.Iteration),
+	}
+}
+
+// pprofUnits gives every number a unit: without one a label of 0 is not encoded
+// at all. With this one, pprof compares and prints plain numbers.
+var pprofUnits = func() map[string][]string {
+	units := map[string][]string{}
+	for _, key := range pprofNumberKeys {
+		units[key] = []string{"count"}
+	}
+	return units
+}()
 
 // location returns the frame of that name. One name is one function, wherever
 // in a stack it stands: so a kernel is one row of -top for the whole run.

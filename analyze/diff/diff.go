@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"omnitrace/analyze"
@@ -33,6 +34,7 @@ func Compare(base, new []*analyze.Samples, o Options) *Result {
 	c.Identical = identical(base, new)
 	c.match()
 	c.sortPairs()
+	c.compareShapes()
 	c.describeWork()
 	c.rename()
 	c.fill()
@@ -139,6 +141,9 @@ func (c *comparison) measureNoise() {
 		}
 		n.Within = max(n.Within, within(c.evidence.strata, *s))
 		n.Between = max(n.Between, between(c.evidence.strata, *s))
+		if e := r.Evidence; e != nil {
+			n.Sides = max(n.Sides, math.Abs(relative(e.BaseUnitNS, e.NewUnitNS)))
+		}
 	}
 	slices.Sort(order)
 	for _, stage := range order {

@@ -31,7 +31,7 @@ const (
 	leastUnits = 2 // of a class on each side, to be a sample
 	halvesFrom = 6 // units of a run, to compare its halves
 	driftFrom  = 5 // kernels, to see what all share
-	usableFrom = 5 // undisturbed units that make the disturbed ones dispensable
+	usableFrom = 8 // undisturbed units that make the disturbed ones dispensable
 )
 
 // Why a row has no evidence.
@@ -79,7 +79,7 @@ func (c *comparison) gather() {
 	for _, class := range slices.SortedFunc(maps.Keys(found), class.compare) {
 		s := found[class]
 		s.dropDisturbed()
-		if s.weight > 0 && len(s.units[0]) >= leastUnits && len(s.units[1]) >= leastUnits {
+		if !c.resized[scope{class.stage, class.phase}] && s.weight > 0 && len(s.units[0]) >= leastUnits && len(s.units[1]) >= leastUnits {
 			e.strata = append(e.strata, *s)
 		}
 	}
@@ -89,8 +89,9 @@ func (c *comparison) gather() {
 	c.measureDrift()
 }
 
-// dropDisturbed leaves out the units that start-up work disturbed, unless too
-// few are left: then it is no start-up but how this program runs.
+// dropDisturbed leaves out the units that start-up work disturbed, unless few
+// are left: then a few more figures tell more than they harm, or it is no
+// start-up but how this program runs.
 func (s *sample) dropDisturbed() {
 	var calm [2][]*unit
 	for i, units := range s.units {
@@ -109,13 +110,22 @@ func (s *sample) dropDisturbed() {
 // series collects the figures of all rows of a level.
 func (c *comparison) series(l level) map[Place]*series {
 	all := map[Place]*series{}
+	of := make([]*series, len(c.fine)) // nil for rows that are not in the level
+	for i, r := range c.fine {
+		if p, ok := l.keep(r.Place); ok {
+			if all[p] == nil {
+				fresh := make(series, len(c.evidence.strata))
+				all[p] = &fresh
+			}
+			of[i] = all[p]
+		}
+	}
 	for k := range c.evidence.strata {
-		s := &c.evidence.strata[k]
-		for side, units := range s.units {
+		for side, units := range c.evidence.strata[k].units {
 			for n, u := range units {
 				for _, cell := range u.cells {
-					if p, ok := l.keep(c.place(side, u, cell.kernel)); ok {
-						c.evidence.at(all, p, k)[side][n] += cell.ns
+					if s := of[cell.row]; s != nil {
+						c.evidence.sample(s, k)[side][n] += cell.ns
 					}
 				}
 			}
@@ -124,13 +134,8 @@ func (c *comparison) series(l level) map[Place]*series {
 	return all
 }
 
-func (e *evidence) at(all map[Place]*series, p Place, stratum int) *[2][]int64 {
-	s := all[p]
-	if s == nil {
-		fresh := make(series, len(e.strata))
-		s = &fresh
-		all[p] = s
-	}
+// sample returns a series' figures of a stratum, for which it makes room.
+func (e *evidence) sample(s *series, stratum int) *[2][]int64 {
 	v := &(*s)[stratum]
 	if v[0] == nil {
 		units := &e.strata[stratum].units

@@ -107,41 +107,69 @@ const gateUnits = 5
 // gateShare is the part of the base's GPU time that makes a phase worth a gate.
 const gateShare = 0.01
 
-// gates judges all gates.
+// gates judges all gates. A part that several gates look at is tested once.
 func (c *comparison) gates() {
+	parts := map[string]*gatePart{}
 	var tested []*Evidence
-	var of []int
+	of := map[int]*Evidence{} // by index in c.Gates
 	for _, g := range c.o.Gates {
 		for _, p := range c.gateParts(g) {
-			r := GateResult{Gate: g, Key: p.key, Place: p.Place, StageName: c.names[p.Stage], Outcome: Undecided, Unit: p.unit}
-			switch e := p.evidence; {
-			case c.Identical:
-				r.Outcome = Holds
-			case c.abstainsAll() != "":
-				r.Why = c.abstainsAll()
-			case e == nil:
-				r.Why = cmp.Or(p.why, WhyTooFew)
-			case min(e.BaseUnits, e.NewUnits) < gateUnits:
-				r.Why, r.BaseUnits, r.NewUnits = WhyTooFew, e.BaseUnits, e.NewUnits
-			case p.covered < leastCovered:
-				r.Why, r.BaseUnits, r.NewUnits = WhyLowCovered, e.BaseUnits, e.NewUnits
-			default:
-				tested, of = append(tested, e), append(of, len(c.Gates))
-				r.Outcome = Holds
-				r.BaseUnits, r.NewUnits = e.BaseUnits, e.NewUnits
-				r.BaseNS, r.NewNS, r.Ratio = e.BaseUnitNS*p.perUnit, e.NewUnitNS*p.perUnit, e.Ratio
+			if parts[p.key] == nil {
+				parts[p.key] = &p
+				if c.undecided(&p) == "" && !c.Identical {
+					tested = append(tested, p.evidence)
+				}
 			}
-			c.Gates = append(c.Gates, r)
+			part := parts[p.key]
+			if c.undecided(part) == "" && !c.Identical {
+				of[len(c.Gates)] = part.evidence
+			}
+			c.Gates = append(c.Gates, c.gateResult(g, part))
 		}
 	}
 	adjustAll(tested)
-	for i, e := range tested {
-		r := &c.Gates[of[i]]
+	for i, e := range of {
+		r := &c.Gates[i]
 		r.P = e.Adjusted
 		if e.Significant && r.beyond() {
 			r.Outcome = Fails
 		}
 	}
+}
+
+// undecided returns why nothing can be said about a part, "" if something can.
+func (c *comparison) undecided(p *gatePart) string {
+	e := p.evidence
+	switch {
+	case p.why == WhyNothing:
+		return p.why
+	case c.Identical:
+		return ""
+	case c.abstainsAll() != "":
+		return c.abstainsAll()
+	case e == nil:
+		return cmp.Or(p.why, WhyTooFew)
+	case min(e.BaseUnits, e.NewUnits) < gateUnits:
+		return WhyTooFew
+	case p.covered < leastCovered:
+		return WhyLowCovered
+	}
+	return ""
+}
+
+// gateResult describes a part as a gate sees it before it is tested.
+func (c *comparison) gateResult(g Gate, p *gatePart) GateResult {
+	r := GateResult{Gate: g, Key: p.key, Place: p.Place, StageName: c.names[p.Stage], Outcome: Holds, Unit: p.unit}
+	if r.Why = c.undecided(p); r.Why != "" {
+		r.Outcome = Undecided
+	}
+	if e := p.evidence; e != nil && !c.Identical {
+		r.BaseUnits, r.NewUnits = e.BaseUnits, e.NewUnits
+		if r.Outcome == Holds {
+			r.BaseNS, r.NewNS, r.Ratio = e.BaseUnitNS*p.perUnit, e.NewUnitNS*p.perUnit, e.Ratio
+		}
+	}
+	return r
 }
 
 // beyond reports whether the part got slower by more than the threshold. What
@@ -205,7 +233,7 @@ func (c *comparison) gateParts(g Gate) []gatePart {
 	}
 	parts := []gatePart{c.totalPart()}
 	for _, p := range c.phases() {
-		if float64(p.base) >= gateShare*float64(c.Base.BusyNS) && p.base > 0 {
+		if p.Phase != "" && p.base > 0 && float64(p.base) >= gateShare*float64(c.Base.BusyNS) {
 			parts = append(parts, c.part(levelNamed("phases"), p.Place))
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"omnitrace/analyze"
 )
 
 // A fineRow is a line of the ledger at its finest: one kernel in one phase. All
@@ -23,16 +25,17 @@ func (f *figures) add(c cell) { f.ns += c.ns; f.count += c.count }
 
 // fill builds the fine rows from the pairs.
 func (c *comparison) fill() {
-	rows := map[Place]*fineRow{}
+	c.assignRows()
 	for _, p := range c.pairs {
 		for side, u := range p.units() {
 			if u == nil {
 				continue
 			}
+			kind := class{stage: u.class.stage, phase: u.class.phase, kind: u.class.kind}
 			for _, cell := range u.cells {
-				r := c.row(rows, side, u, cell.kernel)
+				r := c.fine[cell.row]
 				r.sum[side].add(cell)
-				r.places[side][class{stage: u.class.stage, phase: u.class.phase, kind: u.class.kind}] = true
+				r.places[side][kind] = true
 				if p.link == Common {
 					r.common[side].add(cell)
 				} else {
@@ -41,23 +44,52 @@ func (c *comparison) fill() {
 			}
 		}
 	}
-	for _, r := range rows {
-		c.fine = append(c.fine, r)
-	}
-	slices.SortFunc(c.fine, func(a, b *fineRow) int { return a.Place.compare(b.Place) })
 }
 
 // sign is that of a side's figures in a delta.
 func sign(side int) int64 { return int64(2*side - 1) }
 
-func (c *comparison) row(rows map[Place]*fineRow, side int, u *unit, kernel int32) *fineRow {
-	place := c.place(side, u, kernel)
-	r := rows[place]
-	if r == nil {
-		r = &fineRow{Place: place, places: [2]map[class]bool{{}, {}}}
-		rows[place] = r
+// assignRows makes the fine rows and tells every cell its own. A place is a
+// handful of strings, so each kernel of a phase is asked for its place once.
+func (c *comparison) assignRows() {
+	type kernelOf struct {
+		side int
+		scope
 	}
-	return r
+	known := map[kernelOf][]int32{} // rows by kernel, counted from 1
+	rows := map[Place]int32{}
+	c.eachCell(func(side int, u *unit, cell *cell) {
+		k := kernelOf{side, scope{u.class.stage, u.class.phase}}
+		if known[k] == nil {
+			known[k] = make([]int32, len(c.kernels.list))
+		}
+		row := &known[k][cell.kernel]
+		if *row == 0 {
+			place := c.place(side, u, cell.kernel)
+			if rows[place] == 0 {
+				c.fine = append(c.fine, &fineRow{Place: place, places: [2]map[class]bool{{}, {}}})
+				rows[place] = int32(len(c.fine))
+			}
+			*row = rows[place]
+		}
+		cell.row = *row - 1
+	})
+	slices.SortFunc(c.fine, func(a, b *fineRow) int { return a.Place.compare(b.Place) })
+	moved := make([]int32, len(c.fine))
+	for i, r := range c.fine {
+		moved[rows[r.Place]-1] = int32(i)
+	}
+	c.eachCell(func(_ int, _ *unit, cell *cell) { cell.row = moved[cell.row] })
+}
+
+func (c *comparison) eachCell(do func(side int, u *unit, cell *cell)) {
+	for side, s := range c.sides {
+		for _, u := range s.units {
+			for i := range u.cells {
+				do(side, u, &u.cells[i])
+			}
+		}
+	}
 }
 
 // place returns the fine row that a kernel of a unit belongs to.
@@ -191,8 +223,11 @@ func (c *comparison) table(l level) Table {
 		r.judge(c.evidence.of(l, p))
 		t.Rows = append(t.Rows, r.Row)
 	}
-	if l.name == "kernels" {
+	switch l.name {
+	case "kernels":
 		markMoved(t.Rows, rows)
+	case "stages", "phases":
+		c.countWork(l, t.Rows)
 	}
 	adjust(t.Rows)
 	for i := range t.Rows {
@@ -200,6 +235,32 @@ func (c *comparison) table(l level) Table {
 	}
 	rankRows(t.Rows)
 	return t
+}
+
+// countWork fills in units and tokens.
+func (c *comparison) countWork(l level, rows []Row) {
+	index := map[Place]*Row{}
+	for i := range rows {
+		index[rows[i].Place] = &rows[i]
+	}
+	for side, s := range c.sides {
+		for _, u := range s.units {
+			p, _ := l.keep(Place{Stage: u.class.stage, Phase: u.class.phase})
+			r := index[p]
+			if r == nil {
+				continue // a unit without any GPU work
+			}
+			tokens := int64(0)
+			if u.class.kind == analyze.Pass {
+				tokens = max(0, u.ContextTokens) + max(0, u.GenerationTokens)
+			}
+			if side == 0 {
+				r.BaseWork, r.BaseTokens = r.BaseWork+1, r.BaseTokens+tokens
+			} else {
+				r.NewWork, r.NewTokens = r.NewWork+1, r.NewTokens+tokens
+			}
+		}
+	}
 }
 
 // A ledgerRow is a row in the making.

@@ -23,6 +23,9 @@ const (
 type pair struct {
 	base, new *unit
 	link      Link
+	// alike says that the requests of both have as many steps: only then does a
+	// cached step replace a computed one.
+	alike bool
 }
 
 func (p pair) units() [2]*unit { return [2]*unit{p.base, p.new} }
@@ -63,7 +66,7 @@ func (c *comparison) match() {
 
 func (c *comparison) pair(base, new *unit, link Link) {
 	base.paired, new.paired = true, true
-	c.pairs = append(c.pairs, pair{base, new, link})
+	c.pairs = append(c.pairs, pair{base: base, new: new, link: link})
 }
 
 // A request is the units of one request of one run.
@@ -166,6 +169,7 @@ func (c *comparison) matchSteps(base, new []*unit) {
 			for _, b := range at[r.place(len(base), a)] {
 				if !a.paired && !b.paired && r.fits(a.class, b.class) {
 					c.pair(a, b, r.link)
+					c.pairs[len(c.pairs)-1].alike = len(base) == len(new)
 				}
 			}
 		}

@@ -87,6 +87,10 @@ type Row struct {
 
 	BaseNS, NewNS, DeltaNS int64
 	BaseCount, NewCount    int64 // events
+	// Of rows of stages and phases: units of work, and tokens that passes worked
+	// on; 0 for none.
+	BaseWork, NewWork     int64
+	BaseTokens, NewTokens int64
 	// The parts of DeltaNS: durations and launches of common work, and work
 	// that the other side did not do.
 	DurationNS, LaunchesNS, WorkNS int64
@@ -137,9 +141,10 @@ type Evidence struct {
 type Noise struct {
 	Stage int
 	Drift float64 // what all kernels share, as a part of their time: clocks and temperature
-	Within,
-	Between float64 // largest relative shift of a phase between halves of a run, and between repeats; 0 where unknown
-	Repeats int // runs of the side that has more
+	// The largest relative shifts of a phase: between the halves of a run, between
+	// repeats of a side, and between the sides; 0 where unknown.
+	Within, Between, Sides float64
+	Repeats                int // runs of the side that has more
 }
 
 // A Change is a significant difference between common units.
@@ -191,6 +196,7 @@ const (
 type Work struct {
 	Common, Switched, OnlyBase, OnlyNew []WorkRow
 	Signature                           []Difference // of the workload, what differs and what does not
+	Savings                             []Saving
 	// Of each side's busy time, in units whose like the other side has too.
 	BaseCommonNS, NewCommonNS int64
 }
@@ -202,6 +208,16 @@ type WorkRow struct {
 	Kind          string // as UnitSample.Kind; for switched steps that of base
 	Units         int    // pairs, or units of the one side
 	BaseNS, NewNS int64
+}
+
+// A Saving is what a step cache spared each side: the median of a computed step
+// less that of a cached one, for each cached step. It is an estimate beside the
+// ledger, not a part of it.
+type Saving struct {
+	Place
+	StageName               string
+	BaseSteps, NewSteps     int // cached ones
+	BaseSavedNS, NewSavedNS float64
 }
 
 // A Difference is something in which the sides' workloads or surroundings may

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"omnitrace/analyze"
@@ -14,7 +15,9 @@ type comparison struct {
 	kernels  catalogue
 	pairs    []pair
 	renamed  renames
-	single   bool           // each side has one stage
+	single   bool           // each side has one stage: these are the same one
+	resized  map[scope]bool // phases that work on other sizes
+	lone     int            // its number, the lower one
 	unnamed  map[int]bool   // stages whose name some run does not know
 	names    map[int]string // of stages
 	fine     []*fineRow
@@ -41,6 +44,7 @@ type unit struct {
 
 type cell struct {
 	kernel int32
+	row    int32 // in comparison.fine
 	count  int64
 	ns     int64 // exclusive
 }
@@ -131,13 +135,13 @@ func (c *comparison) takeApart() {
 func newUnit(run *analyze.Samples, k int, ids []int32) *unit {
 	sample := &run.Units[k]
 	p := &run.Patterns[sample.Pattern]
-	u := &unit{UnitSample: sample, ns: sample.Exclusive(), class: class{
+	u := &unit{UnitSample: sample, ns: sample.Exclusive(), cells: make([]cell, 0, len(p.Kernels)), class: class{
 		phase: sample.Phase, kind: sample.Kind, expert: sample.Expert, forwards: sample.Forwards,
 		contextRequests: sample.ContextRequests, contextTokens: sample.ContextTokens,
 		generationRequests: sample.GenerationRequests, generationTokens: sample.GenerationTokens,
 	}}
 	for i, id := range p.Kernels {
-		u.cells = append(u.cells, cell{ids[id], int64(p.Counts[i]), sample.ExclusiveNS[i]})
+		u.cells = append(u.cells, cell{kernel: ids[id], count: int64(p.Counts[i]), ns: sample.ExclusiveNS[i]})
 	}
 	for _, id := range p.Sequence {
 		u.sequence = append(u.sequence, ids[id])
@@ -148,7 +152,7 @@ func newUnit(run *analyze.Samples, k int, ids []int32) *unit {
 // stage returns the number that a stage of any run has in the comparison.
 func (c *comparison) stage(number int) int {
 	if c.single {
-		return 0
+		return c.lone
 	}
 	return number
 }
@@ -157,12 +161,13 @@ func (c *comparison) stage(number int) int {
 // are the same one, whatever their numbers: a single file often does not tell
 // its stage. Names tell stages apart only where every run knows them.
 func (c *comparison) nameStages() {
-	c.single = true
+	c.single, c.lone = true, math.MaxInt
 	for _, s := range c.sides {
 		numbers := map[int]bool{}
 		for _, run := range s.runs {
 			for _, st := range run.Stages {
 				numbers[st.Stage] = true
+				c.lone = min(c.lone, st.Stage)
 			}
 		}
 		c.single = c.single && len(numbers) <= 1

@@ -170,7 +170,12 @@ func (c *comparison) idleSeries() map[Place]*series {
 		for side, units := range c.evidence.strata[k].units {
 			for n, u := range units {
 				for cause, ns := range u.IdleNS {
-					c.evidence.at(all, Place{Stage: u.class.stage, Phase: u.class.phase, Name: cause}, k)[side][n] += ns
+					p := Place{Stage: u.class.stage, Phase: u.class.phase, Name: cause}
+					if all[p] == nil {
+						fresh := make(series, len(c.evidence.strata))
+						all[p] = &fresh
+					}
+					c.evidence.sample(all[p], k)[side][n] += ns
 				}
 			}
 		}

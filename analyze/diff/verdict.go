@@ -71,7 +71,7 @@ func (c *comparison) cacheChanges() {
 	type sum struct{ base, new, cached int64 }
 	sums := map[Place]*sum{}
 	for _, p := range c.pairs {
-		if p.link != Switched {
+		if p.link != Switched || !p.alike {
 			continue
 		}
 		place := Place{Stage: p.base.class.stage, Phase: p.base.class.phase}

@@ -41,6 +41,52 @@ func (c *comparison) describeWork() {
 	}
 	c.measureCommon()
 	c.sign()
+	for _, p := range c.resizedPhases() {
+		w.Signature = append(w.Signature, Difference{
+			What: "launch shapes of " + cmp.Or(p.Phase, unattributed) + " in stage " + itoa(p.Stage),
+			Base: "one size", New: "another size", Work: true,
+		})
+	}
+	c.measureSavings()
+}
+
+// measureSavings estimates what caches spared each side, by phase. The computed
+// steps of both sides say what a step costs: a side may have computed none.
+func (c *comparison) measureSavings() {
+	type sums struct {
+		computed []int64
+		cached   [2][]int64
+	}
+	phases := map[scope]*sums{}
+	for side, s := range c.sides {
+		for _, u := range s.units {
+			if !u.class.isStep() {
+				continue
+			}
+			k := scope{u.class.stage, u.class.phase}
+			if phases[k] == nil {
+				phases[k] = &sums{}
+			}
+			if u.class.kind == analyze.CachedStep {
+				phases[k].cached[side] = append(phases[k].cached[side], u.ns)
+			} else {
+				phases[k].computed = append(phases[k].computed, u.ns)
+			}
+		}
+	}
+	for k, s := range phases {
+		if len(s.cached[0])+len(s.cached[1]) == 0 || len(s.computed) == 0 {
+			continue
+		}
+		saved := func(side int) float64 {
+			return float64(len(s.cached[side])) * (median(s.computed) - median(s.cached[side]))
+		}
+		c.Work.Savings = append(c.Work.Savings, Saving{
+			Place: Place{Stage: k.stage, Phase: k.phase}, StageName: c.names[k.stage],
+			BaseSteps: len(s.cached[0]), NewSteps: len(s.cached[1]), BaseSavedNS: saved(0), NewSavedNS: saved(1),
+		})
+	}
+	slices.SortFunc(c.Work.Savings, func(a, b Saving) int { return a.Place.compare(b.Place) })
 }
 
 // measureCommon adds up each side's time in classes that the other side has.
@@ -60,6 +106,9 @@ func (c *comparison) measureCommon() {
 	}
 	for i, s := range c.sides {
 		for _, u := range s.units {
+			if c.resized[scope{u.class.stage, u.class.phase}] {
+				continue
+			}
 			if has[1-i][u.class] || cached[u] {
 				*sums[i] += u.ns
 			}

@@ -93,6 +93,9 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 	out = []int{begins[0] - lead}
 	for k := 1; k < n; k++ {
 		da, db := x.walk(begins[0], begins[k], -1, lead)
+		if max(da-db, db-da) > gram { // lost its way
+			da, db = 0, 0
+		}
 		out = append(out, max(begins[k]-db-(lead-da), tails[k-1].from))
 	}
 	tail := 0
@@ -115,8 +118,11 @@ func (x *index) closedLead(begins []int, tails []span, lead int) int {
 		_, db := x.walk(tails[n-1].from, tails[k].from, 1, tails[k].len())
 		closed = min(closed, begins[k+1]-tails[k].from-db)
 	}
-	if closed > lead && closed <= begins[0] && closed <= lead+minUnit &&
-		2*x.equal(begins[0]-closed, begins[1]-closed, closed-lead) >= closed-lead {
+	more := closed - lead
+	if more <= 0 || closed > begins[0] || more > minUnit {
+		return lead
+	}
+	if more <= gram || 2*x.equal(begins[0]-closed, begins[1]-closed, more) >= more {
 		return closed
 	}
 	return lead
@@ -132,7 +138,7 @@ func (x *index) settled(bounds []int) []int {
 	ahead, behind := -1, -1
 	for _, b := range bounds[1:n] {
 		t := x.tokenFrom(b-1, -1)
-		if t < 0 || x.byTok.count(t) > 3*n {
+		if t < 0 || x.byTok.within(t, bounds[0], end) > 3*n {
 			continue
 		}
 		at := x.byTok.of(t)

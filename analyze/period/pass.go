@@ -21,21 +21,26 @@ func (x *index) passes(c comb) []pass {
 	if f.length == 0 {
 		return nil
 	}
+	var kept []int
+	for i, at := range begins {
+		to := len(x.names)
+		if i+1 < len(begins) {
+			to = begins[i+1]
+		}
+		if p := f.pass(at, to); p.len() > 0 {
+			kept = append(kept, p.from)
+		}
+	}
+	kept = f.ahead(f.before(kept))
 	var out []pass
-	for i := 0; i < len(begins); {
-		j := i + 1
-		for j < len(begins) && 2*(begins[j]-begins[j-1]) <= 3*b.unit {
-			j++
+	for i, at := range kept {
+		to := len(x.names)
+		if i+1 < len(kept) {
+			to = kept[i+1]
 		}
-		within := span{0, len(x.names)}
-		if len(out) > 0 {
-			within.from = out[len(out)-1].to
+		if p := f.pass(at, to); p.len() > 0 {
+			out = append(out, p)
 		}
-		if j < len(begins) {
-			within.to = begins[j]
-		}
-		out = append(out, f.row(begins[i:j], within)...)
-		i = j
 	}
 	return out
 }
@@ -57,10 +62,11 @@ func (b body) begins(teeth []int) []int {
 
 // A fitter makes passes out of begins.
 type fitter struct {
-	x      *index
-	b      body
-	refs   []int // begins of full passes
-	length int   // kernels of a full pass
+	x         *index
+	b         body
+	refs      []int // begins of full passes
+	length    int   // kernels of a full pass
+	distances []int // from one begin to the next, some of them
 }
 
 func (x *index) fitter(b body, begins []int) fitter {
@@ -71,6 +77,9 @@ func (x *index) fitter(b body, begins []int) fitter {
 		to := at + b.unit*8/5
 		if i+1 < len(begins) {
 			to = min(to, begins[i+1])
+			if d := begins[i+1] - at; len(f.distances) < 8 && 4*d > 3*b.unit && 4*d < 6*b.unit {
+				f.distances = append(f.distances, d)
+			}
 		}
 		if b.share(at, at+b.unit*3/4) > b.density*3/4 {
 			f.refs = append(f.refs, at)
@@ -85,49 +94,60 @@ func (x *index) fitter(b body, begins []int) fitter {
 	return f
 }
 
-// row returns the passes of one row of begins. It adds those at either end
-// whose teeth are damaged (the first steps may use other kernels of the same
-// layers) and drops begins behind which no layers lie. within bounds where
-// passes may be added.
-func (f fitter) row(begins []int, within span) []pass {
-	begins = slices.Clone(begins)
+// before adds passes whose own teeth are damaged where a row of passes begins:
+// the first steps may use other kernels of the same layers.
+func (f fitter) before(begins []int) []int {
 	unit := f.b.unit
-	for at := begins[0] - unit; at >= within.from-unit/8 && f.holds(at); at -= unit {
-		at = f.found(at)
-		begins = slices.Insert(begins, 0, at)
-	}
-	for at := begins[len(begins)-1] + unit; at+unit/2 <= within.to && f.holds(at); at += unit {
-		at = f.found(at)
-		begins = append(begins, at)
-	}
-	var out []pass
+	var out []int
 	for i, at := range begins {
-		at = f.inStep(at, gram)
-		to := min(within.to, at+f.b.unit*8/5)
-		if i+1 < len(begins) {
-			to = begins[i+1]
+		low := 0
+		if i > 0 {
+			low = begins[i-1] + f.length
 		}
-		if p := (pass{at, f.b.end(at, to)}); f.full(&p, to) {
+		var added []int
+		for p := at; p-unit >= low-unit/8 && f.holds(p-unit); {
+			p = f.found(p, -unit)
+			added = append(added, p)
+		}
+		slices.Reverse(added)
+		out = append(append(out, added...), at)
+	}
+	return out
+}
+
+// ahead adds such passes where a row ends.
+func (f fitter) ahead(begins []int) []int {
+	unit := f.b.unit
+	var out []int
+	for i, at := range begins {
+		out = append(out, at)
+		high := len(f.b.before) - 1
+		if i+1 < len(begins) {
+			high = begins[i+1]
+		}
+		for p := at; p+unit+f.length <= high+unit/8 && f.holds(p+unit); {
+			p = f.found(p, unit)
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// full says whether p is a pass with layers. Where they use other kernels than
-// usual, so that their end is not seen, it sets the end by the usual length.
-func (f fitter) full(p *pass, to int) bool {
-	if limit := p.from + f.length*5/4; p.to > limit {
-		p.to = f.b.end(p.from, limit)
-	}
+// pass is the pass that begins at about at, before to; it is empty where no
+// layers lie. Where they use other kernels than usual, so that their end is
+// not seen, it is as long as usual.
+func (f fitter) pass(at, to int) pass {
+	at = f.inStep(at, gram)
+	limit := min(to, at+f.length*5/4)
+	p := pass{at, f.b.end(at, limit)}
 	if 4*p.len() >= 3*f.length && 2*f.b.share(p.from, p.to) > f.b.density {
-		return true
+		return p
 	}
-	if 4*(to-p.from) < 3*f.length || !f.holds(p.from) {
-		return false
+	if 4*(limit-at) < 3*f.length || !f.holds(at) {
+		return pass{at, at}
 	}
-	p.to = max(p.to, min(p.from+f.length, to))
-	return true
+	p.to = max(p.to, min(at+f.length, limit))
+	return p
 }
 
 // holds says whether a pass begins at about at, perhaps with other kernels for
@@ -136,19 +156,26 @@ func (f fitter) holds(at int) bool {
 	third := f.b.unit / 4
 	return slices.ContainsFunc(f.refs, func(r int) bool {
 		// Layers look alike one layer on: the first third may not lie before the pass.
-		return r != at && f.x.similar(at, r, third, 32) >= 0.4 && f.x.similar(at, r, 3*third, 32) >= 0.5
+		return r != at && f.x.similar(at, r, third, 32) >= 0.3 && f.x.similar(at, r, 3*third, 32) >= 0.42
 	})
 }
 
-// found searches the begin of a pass that should begin at about at. The stretch
-// compared begins before the layers: these look alike one layer on.
-func (f fitter) found(at int) int {
-	best, place := -1.0, at
-	far := min(4*minUnit, f.b.unit/4)
-	for k := range 2*far + 1 {
-		s := (k + 1) / 2 * (1 - k%2*2)
-		if n := f.x.similar(at+s-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
-			best, place = n, at+s
+// found searches the begin of a pass that should lie one unit from the begin
+// at from: at the distance of two neighbouring passes, give or take a few
+// kernels. The stretch compared begins before the layers, which look alike one
+// layer on.
+func (f fitter) found(from, unit int) int {
+	best, place := -1.0, from+unit
+	sign := 1
+	if unit < 0 {
+		sign = -1
+	}
+	for _, d := range append([]int{f.b.unit}, f.distances...) {
+		for s := -gram; s <= gram; s++ {
+			at := from + sign*d + s
+			if n := f.x.similar(at-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
+				best, place = n, at
+			}
 		}
 	}
 	return max(0, place)

@@ -1,5 +1,7 @@
 package period
 
+import "slices"
+
 // A run is a row of passes of one transformer that belong to one request.
 type run struct {
 	passes []pass
@@ -58,6 +60,7 @@ func (x *index) withShort(r run, longest int) run {
 	if len(heads) < 2 {
 		return r
 	}
+	close := nearest(heads)
 	usual := x.usual(r)
 	var out []pass
 	for i, p := range r.passes {
@@ -68,7 +71,7 @@ func (x *index) withShort(r run, longest int) run {
 			g.to = min(len(x.names), g.to+longest)
 		}
 		for _, at := range x.elect(heads, g) {
-			if !last && at >= g.to-minUnit/2 || !x.anyOf(usual, at, at+reach) {
+			if !last && at >= g.to-minUnit/2 || !x.anyOf(usual, at, at+reach) || !x.preceded(at, close) {
 				continue
 			}
 			out = append(out, span{at, at})
@@ -79,6 +82,24 @@ func (x *index) withShort(r run, longest int) run {
 	}
 	r.passes = out
 	return r
+}
+
+// nearest are the voters closest to what they vote for: of the kernels before
+// a pass, those of the model, where the others may be a scheduler's.
+func nearest(voters []voter) []voter {
+	out := slices.Clone(voters)
+	slices.SortFunc(out, func(a, b voter) int { return b.offset - a.offset })
+	return out[:min(len(out), gram)]
+}
+
+// preceded says whether half of the voters vote for about at.
+func (x *index) preceded(at int, voters []voter) bool {
+	for _, e := range x.elections(voters, span{at - 2*minUnit, at + minUnit}) {
+		if max(e.at-at, at-e.at) <= motifShift && 2*e.votes >= len(voters) {
+			return true
+		}
+	}
+	return false
 }
 
 // anchor moves the begins of passes to where what precedes most passes says

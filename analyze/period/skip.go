@@ -3,7 +3,7 @@ package period
 import "slices"
 
 const (
-	leastSkip = 3 // kernels of the shortest step that can be told from damage
+	leastSkip = 4 // kernels of the shortest step that can be told from damage
 	closing   = 8 // kernels by which the end of a step is known again
 )
 
@@ -23,7 +23,7 @@ func (x *index) skipped(bounds []int, tails []span) []int {
 			}
 		}
 		// A solver that repeats itself has no step with a single copy.
-		if found > most && plain > 0 {
+		if found > most && plain > 0 && s.longer(cuts, n) {
 			best, length, most = cuts, n, found
 		}
 	}
@@ -72,6 +72,23 @@ func (s skips) lengths() []int {
 	return out[:min(len(out), 24)]
 }
 
+// longer says whether the steps with cuts are longer than the others by what
+// lies behind the cuts, in the median.
+func (s skips) longer(cuts [][]int, n int) bool {
+	var with, without []int
+	for k, c := range cuts {
+		if len(c) > 0 {
+			with = append(with, s.long(k)-n*len(c))
+		} else {
+			without = append(without, s.long(k))
+		}
+	}
+	slices.Sort(with)
+	slices.Sort(without)
+	d := with[len(with)/2] - without[len(without)/4]
+	return 3*max(d, -d) <= n
+}
+
 // cuts returns, for each step, where it would have to be cut if its end were
 // repeated after n kernels. At a cut, the kernels before must be those that
 // close other steps, and the kernels behind it those before it.
@@ -80,8 +97,8 @@ func (s skips) cuts(n int) [][]int {
 	for k, t := range s.tails {
 		end := s.bounds[k+1]
 		for end-n-closing/2 > t.from {
-			at := s.closes(end - n)
-			if at < 0 || !s.x.twice(at, n) {
+			at, sure := s.closes(end-n, end)
+			if at < 0 || !sure && !s.x.twice(at, n) {
 				break
 			}
 			out[k] = append(out[k], at)
@@ -103,7 +120,7 @@ func (s skips) complete(cuts [][]int, n int) {
 	}
 	slices.Sort(lens)
 	plain := lens[len(lens)/4]
-	slack := max(2, n/4)
+	slack := max(2, n/3)
 	for k := range cuts {
 		extra := s.long(k) - plain
 		copies := (extra + n/2) / n
@@ -118,7 +135,7 @@ func (s skips) complete(cuts [][]int, n int) {
 
 // closings picks the ends of the steps with the shortest tails.
 func (s skips) closings() []int {
-	idx := make([]int, len(s.tails))
+	idx := make([]int, len(s.tails)-1) // the last one's end is not as sure
 	for i := range idx {
 		idx[i] = i
 	}
@@ -131,25 +148,27 @@ func (s skips) closings() []int {
 }
 
 // closes returns the place near at, give or take two kernels, before which the
-// kernels are most like those that close a step; -1 if they are not.
-func (s skips) closes(at int) int {
-	best, place := closing*5/8, -1
+// kernels are most like those that close a step, -1 if they are not, and
+// whether nothing else can be meant.
+func (s skips) closes(at, end int) (place int, sure bool) {
+	best := closing / 2
+	place = -1
 	for _, shift := range []int{0, -1, 1, -2, 2} {
 		for _, r := range s.refs {
 			p := at + shift
-			n := s.x.equal(p-closing, r-closing, closing)
-			if n > best && p != r && s.x.equal(p-gram, r-gram, gram) >= gram-1 {
-				best, place = n, p
+			n, last := s.x.equal(p-closing, r-closing, closing), s.x.equal(p-gram, r-gram, gram)
+			if n > best && p != r && p <= end-gram && last >= gram/2 {
+				best, place, sure = n, p, n >= closing-1 && last == gram
 			}
 		}
 	}
-	return place
+	return place, sure
 }
 
 // twice says whether the n kernels before at are those behind it too.
 func (x *index) twice(at, n int) bool {
 	for _, shift := range []int{0, -1, 1, -2, 2} {
-		if 10*x.equal(at-n, at+shift, n) >= 7*n {
+		if 5*x.equal(at-n, at+shift, n) >= 3*n {
 			return true
 		}
 	}

@@ -194,7 +194,10 @@ func (o *captureOptions) plans(ctx context.Context, host capture.Host) ([]captur
 func (o *captureOptions) host(std streams) capture.Host {
 	h := capture.Host{Log: func(line string) { fmt.Fprintln(std.err, line) }}
 	if o.summarize {
-		h.Summarize = func(ctx context.Context, dir string) error { return summarizeDir(ctx, dir, std) }
+		h.Summarize = func(ctx context.Context, dir string) error { return follow(ctx, newSummarize(std), dir) }
+	}
+	h.Compare = func(ctx context.Context, base, changed capture.Sessions) error {
+		return follow(ctx, newDiff(std), "--base", sides(base), "--new", sides(changed))
 	}
 	hurry := make(chan struct{})
 	signals := make(chan os.Signal, 2)
@@ -208,11 +211,20 @@ func (o *captureOptions) host(std streams) capture.Host {
 	return h
 }
 
-// summarizeDir prints the tables of a session that was just captured.
-func summarizeDir(ctx context.Context, dir string, std streams) error {
-	cmd := newSummarize(std)
-	cmd.SetArgs([]string{dir})
+// follow runs another command of this program on what was just captured.
+func follow(ctx context.Context, cmd *cobra.Command, args ...string) error {
+	cmd.SetArgs(args)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	return cmd.ExecuteContext(ctx)
+}
+
+// sides returns the sessions of a variant as diff takes them.
+func sides(s capture.Sessions) string {
+	runs := make([]string, len(s.Dirs))
+	for i, dir := range s.Dirs {
+		runs[i] = s.Label + "=" + dir
+	}
+	return strings.Join(runs, ",")
 }
 
 // captureError prints the last lines of the server's log, which say more than

@@ -27,6 +27,7 @@ type diffOptions struct {
 	same      bool
 	settings  diff.Options
 	chosen    report.DiffFormat
+	warnings  []analyze.Warning // about the traces
 }
 
 func newDiff(std streams) *cobra.Command {
@@ -158,11 +159,12 @@ func (o *diffOptions) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	new, err := o.side(ctx, std, o.new)
+	new, err := o.side(ctx, std, "new", o.new)
 	if err != nil {
 		return err
 	}
 	result := diff.Compare(base, new, o.settings)
+	result.Warnings = append(result.Warnings, o.warnings...)
 	if err := o.write(std, func(w io.Writer) error { return o.report(w, result) }); err != nil {
 		return err
 	}
@@ -181,12 +183,12 @@ func (o *diffOptions) baseSide(ctx context.Context, std streams) ([]*analyze.Sam
 	if o.baseline != "" {
 		return readBaseline(o.baseline)
 	}
-	return o.side(ctx, std, o.base)
+	return o.side(ctx, std, "base", o.base)
 }
 
 // side reads the runs of a side, one after the other: only the samples of each
 // stay in memory.
-func (o *diffOptions) side(ctx context.Context, std streams, paths []string) ([]*analyze.Samples, error) {
+func (o *diffOptions) side(ctx context.Context, std streams, name string, paths []string) ([]*analyze.Samples, error) {
 	sel, err := o.selection()
 	if err != nil {
 		return nil, err
@@ -202,6 +204,10 @@ func (o *diffOptions) side(ctx context.Context, std streams, paths []string) ([]
 				return usageError{err}
 			}
 			runs = append(runs, s.Samples())
+			for _, w := range s.Warnings {
+				w.Source = strings.TrimSpace(name + " " + w.Source)
+				o.warnings = append(o.warnings, w)
+			}
 			return nil
 		})
 		if err != nil {

@@ -107,6 +107,6 @@ which stage, category and kernel the GPU time went to, exactly.`,
 		}
 		return nil
 	}
-	root.AddCommand(newSummarize(std), newDiff(std), newExport(std), newVerify(std), newCapture(std), newDoctor(std))
+	root.AddCommand(newSummarize(std), newDiff(std), newExport(std), newTrim(std), newMerge(std), newView(std), newVerify(std), newCapture(std), newDoctor(std))
 	return root
 }

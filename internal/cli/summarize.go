@@ -17,6 +17,7 @@ type summarizeOptions struct {
 	inputOptions
 	outputOptions
 	selectOptions
+	saveOptions
 	by          []string
 	expectSteps int
 }
@@ -51,6 +52,7 @@ out so that the rows of a table add up to it.`,
 	f.StringSliceVar(&o.by, "by", nil, "one table instead, split by these `dimensions`: "+strings.Join(analyze.Dimensions(), ","))
 	f.IntVar(&o.expectSteps, "expect-steps", 0, "the number of denoise steps of each request; a trace that disagrees is reported")
 	o.selectOptions.flags(cmd)
+	o.saveOptions.flags(cmd)
 	return cmd
 }
 
@@ -101,11 +103,12 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
-	return o.write(std, func(w io.Writer) error {
+	err = o.write(std, func(w io.Writer) error {
 		return o.sessions(cmd.Context(), std, analyze.Needs, func(s *analyze.Session) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
+			o.keep(s)
 			sum := s.Summarize(analyses)
 			if o.chosen.Draws {
 				sum.Timeline = s.Timeline()
@@ -113,6 +116,10 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 			return o.report(w, sum)
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return o.writeSaved()
 }
 
 // outputOptions say how tables are written, and where to.

@@ -19,14 +19,18 @@ const free = [8, 11, 13, 2, 5, 12, 10, 4];
 const given = {};
 
 function slot(kind, name) {
-  const known = palette[kind];
-  if (Object.hasOwn(known, name)) return known[name];
+  if (Object.hasOwn(palette[kind], name)) return palette[kind][name];
   given[kind] ??= new Map();
   if (!given[kind].has(name)) given[kind].set(name, free[given[kind].size % free.length]);
   return given[kind].get(name);
 }
 
-const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+// cssColor returns a colour of the style sheet, which the theme may change.
+const known = new Map();
+function cssColor(name) {
+  if (!known.has(name)) known.set(name, getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim());
+  return known.get(name);
+}
 const colorOf = (kind, name) => cssColor("c" + slot(kind, name));
 
 function chip(kind, name) {
@@ -112,24 +116,42 @@ function tipBody(title, words, figures) {
 const charts = [];
 
 // newChart makes a chart that draws itself by calling option, again whenever
-// the theme or the width changes.
+// the theme or the width changes, and first once it is near the view: a page
+// should be ready before what nobody sees yet is drawn.
 function newChart(place, height, option) {
   const box = element("div", "canvas");
   box.style.height = height + "px";
   place.append(box);
-  const c = { box, chart: null, height, option, hidden: new Set() };
-  c.redraw = (size) => {
+  const c = { box, chart: null, hidden: new Set(), width: undefined };
+  c.redraw = () => {
     if (c.chart) c.chart.dispose();
-    c.chart = echarts.init(box, null, { renderer: "canvas", height: c.height, width: size, devicePixelRatio: Math.max(2, devicePixelRatio) });
-    c.chart.setOption({ animation: false, aria: { enabled: true }, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...option(c) });
+    c.chart = echarts.init(box, null, { renderer: "canvas", height, width: c.width, devicePixelRatio: Math.max(2, devicePixelRatio) });
+    c.chart.setOption({ animation: false, textStyle: { fontFamily: "system-ui, sans-serif" }, ...option(c) });
     if (c.ready) c.ready();
   };
-  c.redraw();
   charts.push(c);
+  near.observe(box);
   return c;
 }
 
-function redrawAll(width) { for (const c of charts) c.redraw(width); }
+const near = new IntersectionObserver((entries) => {
+  for (const e of entries) {
+    if (!e.isIntersecting) continue;
+    near.unobserve(e.target);
+    const c = charts.find((c) => c.box === e.target);
+    if (!c.chart) c.redraw();
+  }
+}, { rootMargin: "500px" });
+
+// redrawAll draws the charts again; those that were not drawn yet only if all
+// must be.
+function redrawAll(width, all) {
+  known.clear();
+  for (const c of charts) {
+    c.width = width;
+    if (c.chart || all) c.redraw();
+  }
+}
 
 function watchPage() {
   document.body.append(tip);
@@ -138,13 +160,13 @@ function watchPage() {
     if (innerWidth === width) return;
     width = innerWidth;
     clearTimeout(timer);
-    timer = setTimeout(redrawAll, 100);
+    timer = setTimeout(() => redrawAll(), 100);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redrawAll());
   // Paper is white and as wide as a page, whatever the window is.
   addEventListener("beforeprint", () => {
     document.documentElement.classList.add("print");
-    redrawAll(700);
+    redrawAll(700, true);
   });
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("print");
@@ -204,12 +226,10 @@ function stepChart(place, timeline, open) {
   for (const lane of timeline.lanes) {
     for (const kind of ["step", "iteration"]) {
       const units = lane.units.filter((u) => u.kind === kind);
-      if (units.length) choices.push({ lane, kind, units, label: [lane.name, lane.detail, `${group(units.length)} ${kind}s`].filter(Boolean).join(" · ") });
+      const count = units.reduce((sum, u) => sum + u.count, 0);
+      const joined = count > units.length ? `each bar is up to ${units[0].count}` : "";
+      if (count) choices.push({ lane, kind, units, label: [lane.name, lane.detail, `${group(count)} ${kind}${count === 1 ? "" : "s"}`, joined].filter(Boolean).join(" · ") });
     }
-  }
-  if (!choices.length) {
-    place.remove();
-    return;
   }
   choices.sort((a, b) => (a.kind === b.kind ? 0 : a.kind === "step" ? -1 : 1));
   let chosen = choices[0];
@@ -251,7 +271,6 @@ function stepChart(place, timeline, open) {
     zr.on("globalout", hideTip);
     zr.on("click", (e) => { const u = at(e); if (u) open(u.row); });
   };
-  c.ready();
   say();
 }
 
@@ -262,7 +281,7 @@ function stepOption({ units, kind }, timeline, hidden) {
   const present = [...new Set(units.flatMap((u) => parts(u.parts).map(([c]) => c)))].filter(shown).sort((a, b) => a - b);
   const several = new Set(units.map((u) => u.request)).size > 1;
   const label = (u) => {
-    const n = u.first === u.last ? String(u.first) : `${u.first}–${u.last}`;
+    const n = u.count === 1 ? String(u.first) : `${u.first}–${u.last}`;
     return several && u.request >= 0 ? `${u.request}:${n}` : n;
   };
   const series = present.map((category) => {
@@ -319,10 +338,6 @@ function categoryChart(place, timeline) {
       bars.push({ label: only ? where : `${where} · ${m.phase}`, mix: m, total: sumParts(m.parts) });
     }
   }
-  if (!bars.length) {
-    place.remove();
-    return;
-  }
   const shown = bars.filter((b) => b.total > 0).sort((a, b) => b.total - a.total).slice(0, 24);
   const colors = element("div");
   place.append(colors);
@@ -343,7 +358,6 @@ function categoryChart(place, timeline) {
     });
     zr.on("globalout", hideTip);
   };
-  c.ready();
 }
 
 function categoryOption(bars, timeline, hidden) {

@@ -150,16 +150,12 @@ function boxShapes(strip, v) {
   return shapes;
 }
 
-const unitLabel = (u) => (u.first === u.last ? String(u.first) : `${u.first}–${u.last}`) + (u.cached ? " cached" : "");
+const unitLabel = (u) => (u.count === 1 ? String(u.first) : `${u.first}–${u.last}`) + (u.cached ? " cached" : "");
 
 // stripColors returns a function from a span to its style.
 function stripColors(strip) {
   const ink = cssColor("text");
-  const known = new Map();
-  const phase = (name) => {
-    if (!known.has(name)) known.set(name, colorOf("phase", name));
-    return known.get(name);
-  };
+  const phase = (name) => colorOf("phase", name);
   if (strip.kind === "phase") return (p) => ({ fill: phase(p.name), ink: "#fff", opacity: p.name === "(unattributed)" ? .6 : 1 });
   const host = strip.kind === "host";
   return (u, i) => ({ fill: phase(u.phase || "other"), opacity: (host ? .3 : .45) * (i % 2 ? .6 : 1) * (u.cached ? .5 : 1), ink });
@@ -253,7 +249,6 @@ function overviewChart(place, timeline) {
     });
     zr.on("globalout", hideTip);
   };
-  c.ready();
   if (!timeline.aligned) place.append(element("p", "hint", "The clocks of these files can't be compared: each lane begins at its own first GPU event."));
 }
 
@@ -268,6 +263,7 @@ function timelineChart(place, timeline, open) {
     { type: "slider", filterMode: "none", bottom: 6, height: 20, showDataShadow: false, startValue: view[0], endValue: view[1], labelFormatter: (v) => time(v), ...sliderStyle() },
   ]));
   const zoomTo = (from, to) => {
+    if (!c.chart) return;
     const least = 200;
     if (to - from < least) to = from + least;
     const width = Math.min(to - from, max - min);
@@ -321,7 +317,6 @@ function timelineChart(place, timeline, open) {
       else if (p) zoomBy(.4, p.t);
     });
   };
-  c.ready();
   laneLabels(box, laid.placed, timeline, 8);
   const phases = new Set(timeline.lanes.flatMap((l) => [...l.phases.map((p) => p.name), ...l.units.map((u) => u.phase).filter(Boolean)]));
   if (phases.size) place.append(legend("phase", phases));

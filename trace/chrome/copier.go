@@ -16,6 +16,7 @@ type copier struct {
 	held     []heldRow
 	tops     []topText
 	anchors  []anchor
+	moved    []MovedLane
 	kept     int64
 	clipped  int64
 	repaired int64
@@ -53,7 +54,7 @@ type topText struct {
 
 func (c *copier) reset() {
 	if c != nil {
-		*c = copier{Copying: c.Copying, row: c.row, out: c.out[:0], held: c.held[:0], tops: c.tops[:0], anchors: c.anchors[:0]}
+		*c = copier{Copying: c.Copying, row: c.row, out: c.out[:0], held: c.held[:0], tops: c.tops[:0], anchors: c.anchors[:0], moved: c.moved[:0]}
 	}
 }
 
@@ -83,10 +84,18 @@ func (c *copier) take(b *batch, r *row, text []byte, strict bool) {
 		if c.timed(b, phase) && c.Keep(&c.row) {
 			c.keep(b, phase, strict)
 		}
-	case 's', 't', 'f', 'B', 'E', 'b', 'e', 'M':
-		c.hold(b, phase, strict)
+	case 's', 't', 'f':
+		if c.arrow(b) {
+			c.refer(b, phase, strict)
+		}
+	case 'B', 'E', 'b', 'e':
+		c.refer(b, phase, strict)
+	case 'M':
+		if c.Names == nil || c.Names(r.name.value()) {
+			c.refer(b, phase, strict)
+		}
 	default: // objects, memory dumps, old async rows: no model of them, nothing refers to them
-		if c.Whole && (r.ph.text != nil || r.ts.text != nil) {
+		if c.Unknown && (r.ph.text != nil || r.ts.text != nil) {
 			c.keep(b, phase, strict)
 		}
 	}
@@ -138,30 +147,41 @@ func (c *copier) keep(b *batch, phase byte, strict bool) {
 	}
 	c.out = append(c.out, ",\n"...)
 	c.out = append(c.out, text...)
+	if phase == 'M' {
+		return
+	}
 	c.anchors = append(c.anchors, anchor{b.lex.hostTrack(c.row.r), c.row.span, onDevice(c.row.kind) && phase == 'X'})
 }
 
-// hold keeps the row for the end of the file.
-func (c *copier) hold(b *batch, phase byte, strict bool) {
+// arrow reads the time of an arrow's end, and reports whether it may be kept.
+func (c *copier) arrow(b *batch) bool {
+	row := &c.row
+	row.kind = trace.Flow
+	t, ok := b.time(row.r)
+	row.span = trace.Span{Start: t, End: t}
+	switch {
+	case c.NoFlows:
+		return false
+	case c.Whole && !ok:
+		return true
+	}
+	return ok && c.shift(&row.span) && (c.Whole || c.Near == nil || c.Near(row.span.Start))
+}
+
+// refer keeps a row that refers to others: in its place if those need not be
+// there, else for the end of the file.
+func (c *copier) refer(b *batch, phase byte, strict bool) {
+	if c.Whole {
+		c.keep(b, phase, strict)
+		return
+	}
 	r := c.row.r
-	h := heldRow{phase: phase, track: b.lex.hostTrack(r)}
+	h := heldRow{phase: phase, track: b.lex.hostTrack(r), time: c.row.span.Start}
 	switch phase {
 	case 'M':
 		h.name = r.name.value()
 		h.allThread = !strings.HasPrefix(h.name, "thread_")
 	case 's', 't', 'f':
-		if c.NoFlows {
-			return
-		}
-		span := trace.Span{}
-		var ok bool
-		if span.Start, ok = b.time(r); !ok || !c.shift(&span) {
-			return
-		}
-		h.time = span.Start
-		if !c.Whole && c.Near != nil && !c.Near(h.time) {
-			return
-		}
 		h.id = r.cat.value() + "\x00" + r.name.value() + "\x00" + r.id.value()
 	default:
 		n := len(b.halves)
@@ -172,9 +192,6 @@ func (c *copier) hold(b *batch, phase byte, strict bool) {
 		h.half, h.isHalf = b.halves[n], true
 		b.halves = b.halves[:n]
 		h.name = r.name.value()
-		if kind := b.lex.kind(r.cat); h.half.event.Kind == trace.Other && kind != trace.Other {
-			h.half.event.Kind = kind
-		}
 	}
 	text, ok := c.finish(strict)
 	if !ok {
@@ -184,15 +201,42 @@ func (c *copier) hold(b *batch, phase byte, strict bool) {
 	c.held = append(c.held, h)
 }
 
+// overflow is how far above a lane those lie that take what overlaps other rows
+// of it: above the thread IDs of Linux.
+const overflow = 1 << 23
+
+// spread puts a row that overlaps others of its lane, and the arrow to it, on
+// another lane: viewers drop what overlaps without lying inside.
+func (c *copier) spread() bool {
+	row := &c.row
+	if c.Overlap == nil {
+		return false
+	}
+	n := c.Overlap(row)
+	if n == 0 {
+		return false
+	}
+	tid, err := strconv.ParseInt(string(row.r.tid.text), 10, 64)
+	if err != nil {
+		return false
+	}
+	moved := MovedLane{PID: row.r.pid.value(), TID: tid + int64(n)*overflow, From: tid, GPU: row.kind.GPU()}
+	row.replaceField(row.r.tid, moved.TID)
+	if row.kind != trace.Flow {
+		c.moved = append(c.moved, moved)
+	}
+	return true
+}
+
 // finish returns the text of the row with its edits, repaired.
 func (c *copier) finish(strict bool) ([]byte, bool) {
 	row := &c.row
 	if c.Edit != nil {
 		c.Edit(row)
 	}
-	fixed := false
+	fixed := c.spread()
 	for _, f := range []field{row.r.pid, row.r.tid} {
-		if with, ok := positive(f); ok {
+		if with, ok := positive(f); ok && !row.edited(f.text) {
 			row.replace(f.text, with)
 			fixed = true
 		}

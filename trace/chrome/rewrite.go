@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -16,7 +17,7 @@ import (
 // for byte except for what no viewer takes (NaN, raw control characters, bytes
 // that are not UTF-8, negative IDs), which is repaired.
 //
-// What is kept stays whole: of rows that refer to others (arrows, the two ends
+// Unless told otherwise, what is kept stays whole: of rows that refer to others (arrows, the two ends
 // of a range, names of processes and threads), those are kept whose others are.
 // They stand behind the rest, in the order of the file.
 type Copying struct {
@@ -30,11 +31,20 @@ type Copying struct {
 	Measure func(r *Row, size int)
 	// Edit, where set, changes each kept row; like Keep.
 	Edit func(*Row)
+	// Overlap, where set, returns the lane of a row: 0 for its own, else one
+	// beside it, for what overlaps other rows without lying inside them. Ends
+	// of arrows are asked for too, with their time.
+	Overlap func(*Row) int
+	// Names, where set, decides which rows that name and order processes and
+	// threads are kept at all, by what they say: "process_name", …
+	Names func(what string) bool
 	// Origin is added to the file's times: [Origin] of its header.
 	Origin trace.Time
-	// Whole keeps rows that refer to others even where those are missing, and
-	// rows of sorts that this package has no model of.
+	// Whole keeps rows that refer to others where they stand, even where those
+	// are missing.
 	Whole bool
+	// Unknown keeps rows of sorts that the event model has no word for.
+	Unknown bool
 	// NoFlows drops all arrows.
 	NoFlows bool
 	// Tops copies the top-level values too.
@@ -50,6 +60,23 @@ type Copied struct {
 	Unsound  int64        // rows and values that could not be repaired
 	Note     []byte       // the value of the top-level key [NoteKey], if there is one
 	Health   trace.Health // of the source
+	// Moved are the lanes that rows were moved to.
+	Moved []MovedLane
+	// Processes are those of the kept rows, sorted by ID.
+	Processes []CopiedProcess
+}
+
+// A MovedLane is a lane for what overlaps other rows of a stream or thread.
+type MovedLane struct {
+	PID       string // as the source has it
+	TID, From int64
+	GPU       bool
+}
+
+// A CopiedProcess is a process ID with kept rows.
+type CopiedProcess struct {
+	PID string // as the source has it
+	GPU bool   // it stands for a device
 }
 
 // NoteKey is the top-level key under which a document says how it was made.
@@ -128,6 +155,16 @@ func (d *Document) Row(object []byte) {
 	}
 }
 
+// NameLane writes the name of a lane that rows of a process were moved to.
+func (d *Document) NameLane(pid int64, m MovedLane) {
+	of := "thread"
+	if m.GPU {
+		of = "stream"
+	}
+	d.Row(fmt.Appendf(nil, `{"ph":"M","name":"thread_name","pid":%d,"tid":%d,"args":{"name":"%s %d, overlapping"}}`, pid, m.TID, of, m.From))
+	d.Row(fmt.Appendf(nil, `{"ph":"M","name":"thread_sort_index","pid":%d,"tid":%d,"args":{"sort_index":%d}}`, pid, m.TID, m.From))
+}
+
 // chunk writes rows that each stand behind ",\n".
 func (d *Document) chunk(rows []byte) {
 	if len(rows) == 0 {
@@ -168,7 +205,7 @@ func (d *Document) Copy(src io.Reader, c Copying) (Copied, error) {
 func (o Options) Copy(d *Document, src io.Reader, c Copying) (Copied, error) {
 	r := o.start(src, trace.Want{}, func() *batch { return &batch{copy: &copier{Copying: &c}} })
 	defer r.Close()
-	k := &copying{Copying: &c, d: d, lanes: map[[2]string]*lane{}}
+	k := &copying{Copying: &c, d: d, lanes: map[[2]string]*lane{}, moved: map[MovedLane]bool{}}
 	for d.failed == nil {
 		r.recycle()
 		p, ok := <-r.ordered
@@ -199,12 +236,14 @@ type copying struct {
 	d      *Document
 	result Copied
 	held   []heldRow
+	moved  map[MovedLane]bool
 	lanes  map[[2]string]*lane
 }
 
 // A lane is what was kept of one process and thread ID.
 type lane struct {
 	kept    bool
+	gpu     bool // GPU work was kept
 	anchors []anchor
 	sorted  bool
 	latest  []trace.Time // once sorted
@@ -235,10 +274,13 @@ func (k *copying) join(p *piece) {
 	}
 	for _, a := range c.anchors {
 		l := at(a.track)
-		l.kept = true
+		l.kept, l.gpu = true, l.gpu || a.gpu
 		if !k.Whole {
 			l.anchors = append(l.anchors, a)
 		}
+	}
+	for _, m := range c.moved {
+		k.moved[m] = true
 	}
 	for _, h := range c.held {
 		h.pid, h.tid = p.tracks[h.track].pid, p.tracks[h.track].tid
@@ -263,14 +305,21 @@ func (k *copying) settle() {
 	pids := map[string]bool{}
 	for key, l := range k.lanes {
 		if l.kept {
-			pids[key[0]] = true
+			pids[key[0]] = pids[key[0]] || l.gpu
 		}
+	}
+	k.result.Moved = slices.SortedFunc(maps.Keys(k.moved), func(a, b MovedLane) int {
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
+	})
+	for _, pid := range slices.Sorted(maps.Keys(pids)) {
+		k.result.Processes = append(k.result.Processes, CopiedProcess{pid, pids[pid]})
 	}
 	k.writeHeld(func(h *heldRow) bool {
 		if h.phase != 'M' {
 			return false
 		}
-		return k.Whole || pids[h.pid] && (h.allThread || k.lane(h.pid, h.tid).kept) || h.pid == "" && h.allThread
+		_, used := pids[h.pid]
+		return used && (h.allThread || k.lane(h.pid, h.tid).kept) || h.pid == "" && h.allThread
 	})
 }
 
@@ -310,7 +359,7 @@ func (k *copying) settleHalves() {
 			kept[h] = kept[begin]
 		}
 	}
-	k.writeHeld(func(h *heldRow) bool { return h.isHalf && (k.Whole || kept[h]) })
+	k.writeHeld(func(h *heldRow) bool { return h.isHalf && kept[h] })
 }
 
 func (k *copying) keepRange(begin *heldRow, end trace.Time) bool {
@@ -334,7 +383,7 @@ func (k *copying) settleFlows() {
 	anchored := make([]bool, len(k.held))
 	for i := range k.held {
 		h := &k.held[i]
-		if !isFlow(h) || k.Whole {
+		if !isFlow(h) {
 			continue
 		}
 		if anchored[i] = k.lane(h.pid, h.tid).holds(h.time); anchored[i] {
@@ -348,7 +397,7 @@ func (k *copying) settleFlows() {
 	i := -1
 	k.writeHeld(func(h *heldRow) bool {
 		i++
-		return isFlow(h) && (k.Whole || anchored[i] && ends[h.id] == from|to)
+		return isFlow(h) && anchored[i] && ends[h.id] == from|to
 	})
 }
 

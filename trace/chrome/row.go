@@ -1,7 +1,9 @@
 package chrome
 
 import (
+	"bytes"
 	"slices"
+	"strconv"
 
 	"omnitrace/trace"
 )
@@ -120,6 +122,12 @@ func (r *Row) replace(part []byte, with string) {
 	}
 }
 
+// edited reports whether a part of the row has been replaced.
+func (r *Row) edited(part []byte) bool {
+	at := cap(r.text) - cap(part)
+	return slices.ContainsFunc(r.edits, func(e edit) bool { return e.at <= at && at < e.end })
+}
+
 // appendTo appends the row's text with its edits.
 func (r *Row) appendTo(out []byte) []byte {
 	at := 0
@@ -129,4 +137,60 @@ func (r *Row) appendTo(out []byte) []byte {
 		at = e.end
 	}
 	return append(out, r.text[at:]...)
+}
+
+// SetPID puts the row on another process.
+func (r *Row) SetPID(pid int64) {
+	if r.r.pid.text != nil {
+		r.replaceField(r.r.pid, pid)
+	}
+}
+
+// Shift moves the row's time.
+func (r *Row) Shift(by trace.Time) {
+	if by == 0 || r.r.ts.text == nil {
+		return
+	}
+	if t, status := nanoseconds(r.r.ts.text); status == numberOK {
+		r.replace(r.r.ts.text, micros(t+by))
+	}
+}
+
+// Renumber replaces the IDs by which rows refer to each other: those of arrows
+// and of ranges across threads, and the arguments "correlation" and
+// "External id".
+func (r *Row) Renumber(unique func(id int64) int64) {
+	if id := r.r.id; id.text != nil {
+		r.replaceField(id, unique(idNumber(id)))
+	}
+	walkArgs(r.r, func(key, v []byte) {
+		switch string(key) {
+		case "correlation", "External id":
+		default:
+			return
+		}
+		if n, status := integer(bytes.Trim(v, `"`)); status == numberOK {
+			r.replace(v, strconv.FormatInt(unique(n), 10))
+		}
+	})
+}
+
+// idNumber returns the number that an ID is, or one made of its text.
+func idNumber(f field) int64 {
+	text := f.value()
+	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
+		return n
+	}
+	n, _ := number64(text)
+	return n
+}
+
+// replaceField replaces a field's text, and its quotes where it has some.
+func (r *Row) replaceField(f field, n int64) {
+	text := f.text
+	if f.quoted {
+		at := cap(r.text) - cap(text)
+		text = r.text[at-1 : at+len(text)+1]
+	}
+	r.replace(text, strconv.FormatInt(n, 10))
 }

@@ -251,3 +251,7 @@ func (p *writer) close() error {
 	p.out.WriteString("\n  ]\n}\n")
 	return p.out.Flush()
 }
+
+// WriteOrigin returns the time that the times in what [Write] writes of t count
+// from.
+func WriteOrigin(t *trace.Trace) trace.Time { return newWriter(io.Discard, t).base }

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// perfetto is the page that may fetch the trace, and nothing else may.
+const perfetto = "https://ui.perfetto.dev"
+
+type viewOptions struct {
+	port   int
+	chrome bool
+	quiet  bool
+}
+
+func newView(std streams) *cobra.Command {
+	o := &viewOptions{}
+	cmd := &cobra.Command{
+		Use:   "view FILE",
+		Short: "Open a trace in Perfetto, without uploading it",
+		Long: `view serves one file on this machine alone, under a name that nobody can guess,
+for the page ui.perfetto.dev and no other, prints the link that opens it there,
+and ends once the page has fetched it. The trace does not leave the machine: the
+page reads it in your browser.
+
+Perfetto's page holds about 2 GB: trim larger traces first.`,
+		Example: `  omnitrace view trace_rank0.json.gz --chrome`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("view takes one file; merge puts several into one")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], std) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.chrome, "chrome", false, "say how to open it in chrome://tracing instead")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "open no browser")
+	f.IntVar(&o.port, "port", 9001, "port; Perfetto's page may fetch from no other")
+	_ = f.MarkHidden("port")
+	return cmd
+}
+
+func (o *viewOptions) run(ctx context.Context, path string, std streams) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file; merge or trim makes one of a folder", path)
+	case o.chrome:
+		full, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(std.out, "Open chrome://tracing in Chrome, press Load and choose\n  %s\n(.json and .json.gz only; it holds some hundred MB at most)\n", full)
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", o.port))
+	if err != nil {
+		return fmt.Errorf("%w; is another view (or trace_processor) running? Perfetto's page can fetch from port %d only", err, o.port)
+	}
+	return o.serve(ctx, listener, path, std)
+}
+
+// serve hands the file out once.
+func (o *viewOptions) serve(ctx context.Context, l net.Listener, path string, std streams) error {
+	secret := make([]byte, 16)
+	if _, err := rand.Read(secret); err != nil {
+		return err
+	}
+	at := "/" + hex.EncodeToString(secret) + "/" + url.PathEscape(filepath.Base(path))
+	host := l.Addr().String()
+	link := perfetto + "/#!/?url=" + url.QueryEscape("http://"+host+at)
+	handler := &fileOnce{path: path, host: host, at: at, fetched: make(chan struct{}, 1)}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	fmt.Fprintln(std.out, link)
+	if !o.quiet && isTerminal(std.out) {
+		openBrowser(ctx, link)
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		_ = server.Close()
+		return interruptedError{ctx.Err()}
+	case <-handler.fetched:
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(grace)
+}
+
+// fileOnce serves one file under one path to one origin.
+type fileOnce struct {
+	path, host, at string
+	fetched        chan struct{}
+}
+
+func (f *fileOnce) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get("Origin")
+	// The host is asked for because a page could have its own name point here.
+	if r.Host != f.host || r.URL.EscapedPath() != f.at || origin != "" && origin != perfetto {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", perfetto)
+	h.Set("Vary", "Origin")
+	h.Set("Cache-Control", "no-store")
+	switch r.Method {
+	case http.MethodOptions:
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		h.Set("Access-Control-Allow-Private-Network", "true")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.MethodGet, http.MethodHead:
+	default:
+		http.Error(w, "GET only", http.StatusMethodNotAllowed)
+		return
+	}
+	// As it is stored: the page unpacks it.
+	h.Set("Content-Type", "application/octet-stream")
+	file, err := os.Open(f.path)
+	if err != nil {
+		http.Error(w, "the file is gone", http.StatusGone)
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		http.Error(w, "the file is gone", http.StatusGone)
+		return
+	}
+	count := &countedResponse{ResponseWriter: w}
+	http.ServeContent(count, r, "", info.ModTime(), file)
+	if r.Method == http.MethodGet && count.n >= info.Size() {
+		select {
+		case f.fetched <- struct{}{}:
+		default:
+		}
+	}
+}
+
+type countedResponse struct {
+	http.ResponseWriter
+	n int64
+}
+
+func (c *countedResponse) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// openBrowser opens the link where there is a program for it; that there is
+// none, or that it fails, is no error: the link has been printed.
+func openBrowser(ctx context.Context, link string) {
+	program := map[string]string{"darwin": "open", "linux": "xdg-open"}[runtime.GOOS]
+	if program == "" || runtime.GOOS == "linux" && os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY") == "" {
+		return
+	}
+	cmd := exec.CommandContext(ctx, program, link)
+	if err := cmd.Start(); err == nil || !errors.Is(err, exec.ErrNotFound) {
+		go func() { _ = cmd.Wait() }()
+	}
+}
