@@ -141,7 +141,10 @@ func newSource(i int, in Input) *Source {
 	case session.HalfWritten:
 		health.Add(trace.HalfWritten, -1)
 	case session.Duplicate:
-		health.Add(trace.DuplicateFile, -1)
+		// What nsys made of a report stands for the report; that is no worry.
+		if in.File.Format != session.NsysReport && in.File.Format != session.NsysStats {
+			health.Add(trace.DuplicateFile, -1)
+		}
 		src.Complete = true
 	}
 	src.Health = health.Defects()
@@ -155,32 +158,40 @@ func (src *Source) counted() bool { return src.Trace != nil }
 // placeStages gives every counted source a stage, replica and rank. Sources of
 // which nothing tells the stage are the ranks of one stage where their ranks
 // differ, else each is a stage of its own, in the order of their paths: merging
-// two that may be different stages would hide what a user must see apart.
+// two that may be different stages would hide what a user must see apart. The
+// n-th source of one capture range of nsys is the n-th of the others too.
 func (s *Session) placeStages() {
-	unknown, next := []*Source{}, 0
-	ranks := map[int]bool{}
+	next, most := 0, 0
+	unknown := map[int][]*Source{} // by capture range
+	ranks := map[place]bool{}
+	files, differ := 0, true
 	for _, src := range s.Sources {
 		if !src.counted() {
 			continue
 		}
 		if src.Stage < 0 {
-			unknown = append(unknown, src)
-			ranks[src.Rank] = true
+			p := place{rank: src.Rank, capture: src.Range}
+			differ = differ && !ranks[p]
+			ranks[p] = true
+			unknown[src.Range] = append(unknown[src.Range], src)
+			most = max(most, len(unknown[src.Range]))
+			files++
 		}
 		next = max(next, src.Stage+1)
 		src.Replica = max(src.Replica, 0)
 	}
-	oneStage := len(ranks) == len(unknown)
-	for i, src := range unknown {
-		src.Stage = next
-		if !oneStage {
-			src.Stage += i
+	for _, sources := range unknown {
+		for i, src := range sources {
+			src.Stage = next
+			if !differ {
+				src.Stage += i
+			}
+			src.IdentifiedBy = cmp.Or(src.IdentifiedBy, "order of paths")
 		}
-		src.IdentifiedBy = cmp.Or(src.IdentifiedBy, "order of paths")
 	}
-	if !oneStage {
+	if !differ {
 		s.Warnings = append(s.Warnings, Warning{Code: "stage_unknown", Message: fmt.Sprintf(
-			"nothing tells the stage of %d files; each is taken for a stage of its own, in the order of their paths (name them with --stage-map)", len(unknown))})
+			"nothing tells the stage of %d files or processes; they are taken for %d stages, in the order of their paths (name them with --stage-map)", files, most)})
 	}
 	for _, src := range s.Sources {
 		if src.counted() {

@@ -165,14 +165,14 @@ func TestTimelineJoinsUnits(t *testing.T) {
 		if i < 3 {
 			phase = "prefill"
 		}
-		units = append(units, UnitSpan{Kind: "iteration", First: i, Last: i, Phase: phase, Parts: []CategoryTime{{i % 2, 1}}})
+		units = append(units, UnitSpan{Kind: "iteration", First: i, Last: i, Count: 1, Phase: phase, Parts: []CategoryTime{{i % 2, 1}}})
 	}
 	joined := joinUnits(units, 300)
 	if len(joined) != 250 {
 		t.Fatalf("%d units, want 250 of 4 each", len(joined))
 	}
 	first, last := joined[0], joined[249]
-	if first.First != 0 || first.Last != 3 || first.Phase != "" || last.First != 996 || last.Last != 999 || last.Phase != "decode" {
+	if first.First != 0 || first.Last != 3 || first.Phase != "" || first.Count != 4 || last.First != 996 || last.Last != 999 || last.Phase != "decode" {
 		t.Errorf("first %+v, last %+v", first, last)
 	}
 	if first.String() != "iterations 0–3" || partsNS(first.Parts) != 4 || len(first.Parts) != 2 {

@@ -49,7 +49,6 @@ const (
 	wordMeasure    measure = iota
 	idMeasure              // a number that is a name
 	countMeasure           // how many
-	changeOfCount          // how many more
 	nsMeasure              // a duration
 	changeOfNS             // how much longer
 	percentMeasure         // a signed part of base
@@ -79,8 +78,8 @@ func evidenced(name, head string, m measure, wide bool, doc string, of func(*dif
 
 // rowColumns are those of every table of rows.
 var rowColumns = []diffColumn{
-	{"stage", "stage", idMeasure, false, "stage of the pipeline", func(r *diff.Row) figure { return stageOf(r.Stage) }},
-	{"stage_name", "name", wordMeasure, false, "name of the stage", func(r *diff.Row) figure { return text(r.StageName) }},
+	{"stage", "stage", idMeasure, true, "stage of the pipeline", func(r *diff.Row) figure { return stageOf(r.Stage) }},
+	{"stage_name", "stage name", wordMeasure, false, "name of the stage", func(r *diff.Row) figure { return text(r.StageName) }},
 	{"phase", "phase", wordMeasure, false, "phase of the request, or kind of the pass", func(r *diff.Row) figure { return text(r.Phase) }},
 	{"category", "category", wordMeasure, false, "sort of work", func(r *diff.Row) figure { return text(r.Category) }},
 	{"name", "", wordMeasure, false, "the kernel, the direction of a copy, or the cause of idle time", rowName},
@@ -107,10 +106,11 @@ var rowColumns = []diffColumn{
 	{"base_token_ns", "base a token", nsMeasure, true, "base_ns over base_tokens, rounded down", func(r *diff.Row) figure { return perToken(r.BaseNS, r.BaseTokens) }},
 	{"new_token_ns", "new a token", nsMeasure, true, "new_ns over new_tokens, rounded down", func(r *diff.Row) figure { return perToken(r.NewNS, r.NewTokens) }},
 	evidenced("unit_ratio", "per unit", percentMeasure, false, "change of the medians of common units; ~ where it may be chance", func(e *diff.Evidence) figure { return when(e.BaseNS > 0, number(e.Ratio)) }),
+	evidenced("unit", "", wordMeasure, true, "what a unit is: step, pass or request", func(e *diff.Evidence) figure { return text(e.Unit) }),
 	evidenced("base_units", "", countMeasure, true, "common units measured on base", func(e *diff.Evidence) figure { return countOf(e.BaseUnits) }),
 	evidenced("new_units", "", countMeasure, true, "common units measured on new", func(e *diff.Evidence) figure { return countOf(e.NewUnits) }),
-	evidenced("base_unit_ns", "base unit", nsMeasure, true, "median of a unit of base, weighted over the classes of units", func(e *diff.Evidence) figure { return wholeNS(e.BaseUnitNS) }),
-	evidenced("new_unit_ns", "new unit", nsMeasure, true, "median of a unit of new", func(e *diff.Evidence) figure { return wholeNS(e.NewUnitNS) }),
+	evidenced("base_unit_ns", "base unit", nsMeasure, true, "time of a common unit of base, by medians", func(e *diff.Evidence) figure { return wholeNS(e.BaseUnitNS) }),
+	evidenced("new_unit_ns", "new unit", nsMeasure, true, "the same of new", func(e *diff.Evidence) figure { return wholeNS(e.NewUnitNS) }),
 	evidenced("low_ns", "at least", changeOfNS, true, "lower end of the 95 % interval of the change of the common work", func(e *diff.Evidence) figure { return wholeNS(e.LowNS) }),
 	evidenced("high_ns", "at most", changeOfNS, true, "upper end of it", func(e *diff.Evidence) figure { return wholeNS(e.HighNS) }),
 	evidenced("p_value", "p", pMeasure, true, "probability of such a difference by chance, adjusted for all rows of the table", func(e *diff.Evidence) figure { return number(e.Adjusted) }),

@@ -30,7 +30,7 @@ func newDiffGrid(t diff.Table, o Options, top int) *diffGrid {
 	g := &diffGrid{name: t.Name, doc: t.Doc, rest: restWords(more, still)}
 	var columns []diffColumn
 	for _, c := range columnsOf(&t) {
-		if c.head != "" && (o.Wide || !c.wide && worthShowing(c, rows)) {
+		if c.head != "" && (o.Wide || !c.wide && worthShowing(c, rows, t.Rows)) {
 			columns = append(columns, c)
 		}
 	}
@@ -54,27 +54,28 @@ func restWords(more, still int) string {
 }
 
 // worthShowing leaves out columns that say nothing: unknown or zero all the
-// way down, or the same name in every row.
-func worthShowing(c diffColumn, rows []diff.Row) bool {
-	var first figure
-	different, any := false, false
-	for i := range rows {
-		f := c.of(&rows[i])
-		different = different || i > 0 && f != first
-		any = any || !f.unknown() && (f.real || f.Value != integerOf(0).Value)
-		if i == 0 {
-			first = f
-		}
-	}
+// way down, or the same name in every row of the table, shown or not.
+func worthShowing(c diffColumn, rows, all []diff.Row) bool {
+	any, _ := survey(c, rows)
 	switch c.measure {
-	case idMeasure:
-		return different
-	case wordMeasure:
-		return any && (different || len(rows) == 1 || c.head == "what")
-	case changeOfNS, changeOfCount:
+	case idMeasure, wordMeasure:
+		_, different := survey(c, all)
+		return any && (different || len(all) == 1 || c.head == "what")
+	case changeOfNS:
 		return c.name == "delta_ns" || any && !(c.name == "duration_delta_ns" && onlyDurations(rows))
 	}
 	return any
+}
+
+// survey reports whether a column has any figure but zero, and whether its
+// figures differ.
+func survey(c diffColumn, rows []diff.Row) (any, different bool) {
+	for i := range rows {
+		f := c.of(&rows[i])
+		different = different || f != c.of(&rows[0])
+		any = any || !f.unknown() && (f.real || f.Value != integerOf(0).Value)
+	}
+	return any, different
 }
 
 // onlyDurations reports whether no row changed by anything else: then a column
@@ -137,8 +138,6 @@ func diffCell(c diffColumn, r *diff.Row, scale unit.Scale) (string, int) {
 		return signed(scale.Format(n), n), direction(r, float64(n))
 	case countMeasure:
 		return unit.Count(n), 0
-	case changeOfCount:
-		return signed(unit.Count(n), n), direction(r, float64(n))
 	case percentMeasure:
 		return percent(f.float), direction(r, f.float)
 	case pMeasure:
@@ -276,4 +275,3 @@ func pieceWords(p *diff.Piece) string {
 	}
 	return fmt.Sprintf("%d smaller %s", p.Rows, plural(int64(p.Rows), "piece", "pieces"))
 }
-

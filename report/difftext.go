@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -18,10 +16,10 @@ import (
 
 // diffTops are the tables that text and Markdown show unless told otherwise,
 // and how many of their rows.
-var diffTops = []struct {
-	name string
-	top  int
-}{{"phases", 12}, {"parts", 8}, {"kernels", 12}, {"idle", 6}}
+var diffTops = map[string]int{"phases": 12, "parts": 8, "kernels": 12, "idle": 6}
+
+// chosenTop is how many rows people see of a table that they asked for.
+const chosenTop = 24
 
 func writeDiffText(w io.Writer, r *diff.Result, o Options) error {
 	if o.Width == 0 {
@@ -109,30 +107,16 @@ func shownTables(r *diff.Result, o Options) ([]shownTable, error) {
 	}
 	var shown []shownTable
 	for _, t := range chosen {
-		i := slices.IndexFunc(diffTops, func(d struct {
-			name string
-			top  int
-		}) bool {
-			return d.name == t.Name
-		})
-		switch {
-		case o.Top != 0:
-			shown = append(shown, shownTable{t, o.Top})
-		case len(o.Tables) > 0:
-			shown = append(shown, shownTable{t, 24})
-		case i >= 0:
-			shown = append(shown, shownTable{t, diffTops[i].top})
+		top, usual := diffTops[t.Name]
+		if len(o.Tables) > 0 {
+			top = chosenTop
+		} else if !usual {
+			continue
 		}
-	}
-	if o.Top != 0 && len(o.Tables) == 0 {
-		shown = slices.DeleteFunc(shown, func(t shownTable) bool {
-			return !slices.ContainsFunc(diffTops, func(d struct {
-				name string
-				top  int
-			}) bool {
-				return d.name == t.Name
-			})
-		})
+		if o.Top != 0 {
+			top = o.Top
+		}
+		shown = append(shown, shownTable{t, top})
 	}
 	return shown, nil
 }

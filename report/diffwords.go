@@ -168,6 +168,9 @@ func unitsWords(p *diff.Piece) string {
 		n, word = -n, "fewer"
 	}
 	where := placeWords(p.Place, p.StageName)
+	if p.Kind == analyze.Part && p.Phase == "" {
+		return "work of " + where + " outside of requests that only one side has"
+	}
 	if p.Kind == analyze.Part {
 		return fmt.Sprintf("%s of %d %s %s", where, n, word, plural(int64(n), "request", "requests"))
 	}
@@ -220,7 +223,7 @@ func idleReason(r *diff.Result) string {
 		return ""
 	}
 	span, idle := *t.NewSpanNS-*t.BaseSpanNS, t.IdleDeltaNS
-	if abs64(idle)*20 < *t.BaseSpanNS || abs64(idle) < 2*abs64(t.DeltaNS) || (span > 0) != (idle > 0) {
+	if abs64(idle)*20 < *t.BaseSpanNS || abs64(idle) < 2*abs64(t.DeltaNS) || abs64(idle) < abs64(span)/2 || (span > 0) != (idle > 0) {
 		return ""
 	}
 	word := "longer"

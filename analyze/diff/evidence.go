@@ -1,11 +1,11 @@
 package diff
 
 import (
-	"cmp"
 	"maps"
 	"math"
 	"slices"
 
+	"omnitrace/analyze"
 	"omnitrace/internal/stats"
 )
 
@@ -150,165 +150,70 @@ func (e *evidence) of(l level, p Place) *Evidence {
 	if s == nil {
 		return nil
 	}
-	return e.judge(e.strata, *s, e.drift[p.Stage])
+	return e.judge(e.strata, *s, rowUnits, e.drift[p.Stage])
+}
+
+// What units are called, and in which order they give a row its unit: work
+// beside the steps of a phase is shared out to them.
+const (
+	stepUnit    = "step"
+	passUnit    = "pass"
+	requestUnit = "request"
+)
+
+var (
+	rowUnits   = []string{stepUnit, passUnit, requestUnit}
+	totalUnits = []string{requestUnit, passUnit}
+)
+
+func (k class) unit() string {
+	switch {
+	case k.isStep():
+		return stepUnit
+	case k.kind == analyze.Pass:
+		return passUnit
+	}
+	return requestUnit
+}
+
+// unit returns the first of the words that names units of the series.
+func (s series) unit(samples []sample, words []string) string {
+	for _, word := range words {
+		for k, v := range s {
+			if v[0] != nil && samples[k].unit() == word {
+				return word
+			}
+		}
+	}
+	return requestUnit
 }
 
 // judge compares the figures of the strata.
-func (e *evidence) judge(samples []sample, s series, drift float64) *Evidence {
+func (e *evidence) judge(samples []sample, s series, words []string, drift float64) *Evidence {
 	var strata []stats.Stratum
-	ev := &Evidence{Drift: drift}
+	ev := &Evidence{Drift: drift, Unit: s.unit(samples, words)}
 	weight := int64(0)
 	for k, v := range s {
 		if v[0] == nil {
 			continue
 		}
 		strata = append(strata, stats.Stratum{Base: v[0], New: v[1], Weight: samples[k].weight})
-		ev.BaseUnits += len(v[0])
-		ev.NewUnits += len(v[1])
-		weight += samples[k].weight
+		if samples[k].unit() == ev.Unit {
+			ev.BaseUnits += len(v[0])
+			ev.NewUnits += len(v[1])
+			weight += samples[k].weight
+		}
 	}
 	if len(strata) == 0 {
 		return nil
 	}
 	est := e.resampler.Compare(strata)
-	ev.BaseUnitNS, ev.NewUnitNS = est.Base/float64(weight), est.New/float64(weight)
+	ev.BaseUnitNS, ev.NewUnitNS = est.Base/float64(max(1, weight)), est.New/float64(max(1, weight))
 	ev.BaseNS, ev.NewNS, ev.DeltaNS = est.Base, est.New, est.Delta
 	ev.LowNS, ev.HighNS, ev.P = est.Low, est.High, est.P
 	ev.Ratio, _ = est.Ratio()
 	ev.Floor = max(within(samples, s), between(samples, s))
 	return ev
-}
-
-// relative returns the change from a to b as a part of their mean.
-func relative(a, b float64) float64 {
-	if a+b == 0 {
-		return 0
-	}
-	return 2 * (b - a) / (a + b)
-}
-
-// within returns the largest relative shift of the figures between the first
-// and the second half of a run.
-func within(samples []sample, s series) float64 {
-	worst := 0.0
-	eachRun(samples, s, func(side, run int) {
-		first, second := 0.0, 0.0
-		for k, v := range s {
-			own := ofRun(samples[k].units[side], v[side], run)
-			if len(own) < halvesFrom {
-				continue
-			}
-			w := float64(samples[k].weight)
-			first += w * median(own[:len(own)/2])
-			second += w * median(own[len(own)/2:])
-		}
-		worst = max(worst, math.Abs(relative(first, second)))
-	})
-	return worst
-}
-
-// between returns the largest relative shift between two runs of one side.
-func between(samples []sample, s series) float64 {
-	worst := 0.0
-	runs := [2][]int{}
-	eachRun(samples, s, func(side, run int) { runs[side] = append(runs[side], run) })
-	for side := range runs {
-		for i, a := range runs[side] {
-			for _, b := range runs[side][i+1:] {
-				worst = max(worst, math.Abs(shift(samples, s, side, a, b)))
-			}
-		}
-	}
-	return worst
-}
-
-// shift returns the relative shift from run a to run b of a side.
-func shift(samples []sample, s series, side, a, b int) float64 {
-	was, is := 0.0, 0.0
-	for k, v := range s {
-		x, y := ofRun(samples[k].units[side], v[side], a), ofRun(samples[k].units[side], v[side], b)
-		if len(x) < leastUnits || len(y) < leastUnits {
-			continue
-		}
-		w := float64(samples[k].weight)
-		was += w * median(x)
-		is += w * median(y)
-	}
-	return relative(was, is)
-}
-
-// eachRun calls do with the runs of each side that have figures.
-func eachRun(samples []sample, s series, do func(side, run int)) {
-	for side := range 2 {
-		seen := map[int]bool{}
-		for k, v := range s {
-			if v[side] == nil {
-				continue
-			}
-			for _, u := range samples[k].units[side] {
-				if !seen[u.run] {
-					seen[u.run] = true
-					do(side, u.run)
-				}
-			}
-		}
-	}
-}
-
-// ofRun returns the values of those of the units that belong to a run.
-func ofRun(units []*unit, values []int64, run int) []int64 {
-	var own []int64
-	for i, u := range units {
-		if values != nil && u.run == run {
-			own = append(own, values[i])
-		}
-	}
-	return own
-}
-
-func median(values []int64) float64 { return stats.Median(slices.Sorted(slices.Values(values))) }
-
-// measureDrift finds what all kernels of a stage share: the median of their
-// relative changes. What is more than the effect of interest is no drift.
-func (c *comparison) measureDrift() {
-	changes, total := map[int][]float64{}, map[int]float64{}
-	kernels := c.evidence.levels["kernels"]
-	places := slices.SortedFunc(maps.Keys(kernels), Place.compare)
-	for _, p := range places {
-		total[p.Stage] += c.evidence.typical(*kernels[p], 0) + c.evidence.typical(*kernels[p], 1)
-	}
-	for _, p := range places {
-		base, new := c.evidence.typical(*kernels[p], 0), c.evidence.typical(*kernels[p], 1)
-		if base > 0 && new > 0 && base+new > driftShare*total[p.Stage] {
-			changes[p.Stage] = append(changes[p.Stage], relative(base, new))
-		}
-	}
-	for stage, all := range changes {
-		if len(all) < driftFrom {
-			continue
-		}
-		slices.Sort(all)
-		n := len(all)
-		m := (all[(n-1)/2] + all[n/2]) / 2
-		if math.Abs(m) < c.o.MinEffect {
-			c.evidence.drift[stage] = m
-		}
-	}
-}
-
-// driftShare is the part of a stage's time below which a kernel tells more of
-// the timer's resolution than of clocks.
-const driftShare = 0.002
-
-// typical returns the sum of the medians of one side.
-func (e *evidence) typical(s series, side int) float64 {
-	sum := 0.0
-	for k, v := range s {
-		if v[side] != nil {
-			sum += float64(e.strata[k].weight) * median(v[side])
-		}
-	}
-	return sum
 }
 
 // adjust settles which rows of a table have changed, all of them considered.
@@ -351,75 +256,4 @@ func (r *Row) judge(e *Evidence) {
 	default:
 		r.WhyNull = whyFewUnits
 	}
-}
-
-// settle returns the row's state.
-func (r *Row) settle(l *ledgerRow) State {
-	switch {
-	case r.State == Moved:
-		return Moved
-	case r.NewName != "":
-		return Replaced
-	case r.BaseCount == 0 && r.NewCount > 0:
-		return New
-	case r.NewCount == 0 && r.BaseCount > 0:
-		return Removed
-	case r.Name != "" && l.common[1].count > l.common[0].count:
-		return More
-	case r.Name != "" && l.common[1].count < l.common[0].count:
-		return Fewer
-	case r.Evidence == nil || !r.Evidence.Significant:
-		return Same
-	case r.Evidence.DeltaNS > 0:
-		return Slower
-	}
-	return Faster
-}
-
-// markMoved finds kernels that one side runs in one place and the other in
-// another: a stage, a phase, a kind of step.
-func markMoved(rows []Row, by map[Place]*ledgerRow) {
-	gone := map[string][]int{}
-	for i := range rows {
-		r := &rows[i]
-		places := by[r.Place].places
-		switch {
-		case r.NewName != "":
-		case r.BaseCount > 0 && r.NewCount > 0:
-			if !overlap(places[0], places[1]) {
-				r.State, r.Detail = Moved, where(places[0])+" → "+where(places[1])
-			}
-		case r.NewCount == 0:
-			gone[r.Name] = append(gone[r.Name], i)
-		}
-	}
-	for i := range rows {
-		r := &rows[i]
-		if r.BaseCount > 0 || r.NewName != "" || len(gone[r.Name]) != 1 {
-			continue
-		}
-		from := &rows[gone[r.Name][0]]
-		from.State, r.State = Moved, Moved
-		from.Detail = "stage " + itoa(from.Stage) + " → stage " + itoa(r.Stage)
-		r.Detail = from.Detail
-	}
-}
-
-func overlap(a, b map[class]bool) bool {
-	for p := range a {
-		if b[p] {
-			return true
-		}
-	}
-	return false
-}
-
-// where names the first of places.
-func where(places map[class]bool) string {
-	first := slices.MinFunc(slices.Collect(maps.Keys(places)), class.compare)
-	text := cmp.Or(first.phase, unattributed)
-	if first.isStep() {
-		text += " (" + first.kind + " step)"
-	}
-	return text
 }

@@ -166,7 +166,7 @@ func (c *comparison) gateResult(g Gate, p *gatePart) GateResult {
 	if e := p.evidence; e != nil && !c.Identical {
 		r.BaseUnits, r.NewUnits = e.BaseUnits, e.NewUnits
 		if r.Outcome == Holds {
-			r.BaseNS, r.NewNS, r.Ratio = e.BaseUnitNS*p.perUnit, e.NewUnitNS*p.perUnit, e.Ratio
+			r.BaseNS, r.NewNS, r.Ratio = e.BaseUnitNS, e.NewUnitNS, e.Ratio
 		}
 	}
 	return r
@@ -221,8 +221,7 @@ type gatePart struct {
 	Place
 	key, unit string
 	evidence  *Evidence
-	perUnit   float64 // classes' units in one unit of the part
-	covered   float64 // part of its time in common units that is in repeated ones
+	covered   float64 // part of its time that is in repeated units
 	why       string
 }
 

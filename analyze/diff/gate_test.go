@@ -59,3 +59,16 @@ func TestGateOfTime(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is typed is refused or a threshold.
+func FuzzParseGate(f *testing.F) {
+	for _, text := range []string{"3%", "0.5ms", "stage=talker:2%", "phase=a,category=b:1us", "kernel=a::b:1%", "1e400%", ":", "=:%"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		g, err := ParseGate(text, time.ParseDuration)
+		if err == nil && (g.Expression != text || g.Relative && !(g.Ratio >= 0 && g.Ratio < 1e307)) {
+			t.Errorf("%q: %+v", text, g)
+		}
+	})
+}

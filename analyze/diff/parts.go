@@ -10,78 +10,22 @@ import (
 	"omnitrace/analyze"
 )
 
-// unitOf says what a unit of a part is: a step where it has any, else a pass,
-// else a request.
-func (c *comparison) unitOf(l level, p Place) string {
-	s := c.evidence.levels[l.name][p]
-	if s == nil {
-		return requestUnit
-	}
-	unit := requestUnit
-	for k, v := range *s {
-		if v[0] == nil {
-			continue
-		}
-		switch u := unitWord(c.evidence.strata[k].class); {
-		case u == stepUnit:
-			return stepUnit
-		case u == passUnit:
-			unit = passUnit
-		}
-	}
-	return unit
-}
-
-// What units are called.
-const (
-	stepUnit    = "step"
-	passUnit    = "pass"
-	requestUnit = "request"
-)
-
-func unitWord(k class) string {
-	switch {
-	case k.isStep():
-		return stepUnit
-	case k.kind == analyze.Pass:
-		return passUnit
-	}
-	return requestUnit
-}
-
-// part returns a row of the ledger as gates see it. Its units are those of its
-// own sort: what else belongs to it (work beside the steps) is shared out to
-// them.
+// part returns a row of the ledger as gates see it.
 func (c *comparison) part(l level, p Place) gatePart {
-	g := gatePart{Place: p, key: l.key(p), unit: c.unitOf(l, p)}
-	s := c.evidence.levels[l.name][p]
-	e := c.evidence.of(l, p)
-	if e == nil {
+	g := gatePart{Place: p, key: l.key(p), unit: requestUnit, evidence: c.evidence.of(l, p)}
+	if g.evidence == nil {
 		g.why = c.whyNone(l, p)
 		return g
 	}
-	e.BaseUnits, e.NewUnits = 0, 0
-	own, all := int64(0), int64(0)
 	sampled := int64(0)
-	for k, v := range *s {
-		if v[0] == nil {
-			continue
-		}
-		stratum := &c.evidence.strata[k]
-		all += stratum.weight
+	for _, v := range *c.evidence.levels[l.name][p] {
 		for _, side := range v {
 			for _, ns := range side {
 				sampled += ns
 			}
 		}
-		if unitWord(stratum.class) == g.unit {
-			own += stratum.weight
-			e.BaseUnits += len(v[0])
-			e.NewUnits += len(v[1])
-		}
 	}
-	g.evidence = e
-	g.perUnit = float64(all) / float64(max(1, own))
+	g.unit = g.evidence.Unit
 	g.covered = c.coverage(l, p, sampled)
 	return g
 }
@@ -112,7 +56,6 @@ func (c *comparison) totalPart() gatePart {
 	g := gatePart{Place: Place{Stage: -1}, key: "total", unit: requestUnit}
 	samples := c.wholes()
 	var s series
-	requests := int64(0)
 	sampled := int64(0)
 	for _, sample := range samples {
 		var v [2][]int64
@@ -123,30 +66,11 @@ func (c *comparison) totalPart() gatePart {
 			}
 		}
 		s = append(s, v)
-		if sample.kind == requestUnit {
-			requests += sample.weight
-		}
 	}
-	if requests == 0 {
-		g.unit = passUnit
+	if g.evidence = c.evidence.judge(samples, s, totalUnits, 0); g.evidence != nil {
+		g.unit = g.evidence.Unit
+		g.covered = float64(sampled) / float64(max(1, c.Base.BusyNS+c.New.BusyNS))
 	}
-	e := c.evidence.judge(samples, s, 0)
-	if e == nil {
-		return g
-	}
-	g.evidence = e
-	all, own := int64(0), int64(0)
-	e.BaseUnits, e.NewUnits = 0, 0
-	for _, sample := range samples {
-		all += sample.weight
-		if (sample.kind == requestUnit) == (g.unit == requestUnit) {
-			own += sample.weight
-			e.BaseUnits += len(sample.units[0])
-			e.NewUnits += len(sample.units[1])
-		}
-	}
-	g.perUnit = float64(all) / float64(max(1, own))
-	g.covered = float64(sampled) / float64(max(1, c.Base.BusyNS+c.New.BusyNS))
 	return g
 }
 
@@ -198,6 +122,6 @@ func (r *request) whole() (*unit, class) {
 	for _, k := range slices.SortedFunc(maps.Keys(counts), class.compare) {
 		fmt.Fprintf(&b, "%v×%d ", k, counts[k])
 	}
-	u.class = class{stage: r.units[0].class.stage, name: r.units[0].class.name, kind: requestUnit, phase: cmp.Or(b.String(), "-")}
+	u.class = class{stage: r.units[0].class.stage, name: r.units[0].class.name, kind: analyze.Part, phase: cmp.Or(b.String(), "-")}
 	return u, u.class
 }

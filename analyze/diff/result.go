@@ -124,8 +124,9 @@ type UnitName struct {
 // common units; the first step of each request is a class of its own, and steps
 // that start-up work disturbed are left out.
 type Evidence struct {
-	BaseUnits, NewUnits   int     // measurements a side
-	BaseUnitNS, NewUnitNS float64 // median of a unit, weighted over the classes
+	Unit                  string  // "step", "pass" or "request"
+	BaseUnits, NewUnits   int     // that were measured
+	BaseUnitNS, NewUnitNS float64 // time of a unit: BaseNS and NewNS over the number of common ones
 	LowNS, HighNS         float64 // 95 % interval of the change of the common work
 	BaseNS, NewNS         float64 // medians summed over the common work
 	DeltaNS               float64 // NewNS − BaseNS

@@ -61,16 +61,16 @@ type class struct {
 	generationTokens   int64
 }
 
-func (c class) compare(o class) int {
+func (k class) compare(o class) int {
 	return cmp.Or(
-		cmp.Compare(c.stage, o.stage), cmp.Compare(c.name, o.name), cmp.Compare(c.phase, o.phase), cmp.Compare(c.kind, o.kind),
-		cmp.Compare(c.expert, o.expert), cmp.Compare(c.forwards, o.forwards),
-		cmp.Compare(c.contextRequests, o.contextRequests), cmp.Compare(c.contextTokens, o.contextTokens),
-		cmp.Compare(c.generationRequests, o.generationRequests), cmp.Compare(c.generationTokens, o.generationTokens))
+		cmp.Compare(k.stage, o.stage), cmp.Compare(k.name, o.name), cmp.Compare(k.phase, o.phase), cmp.Compare(k.kind, o.kind),
+		cmp.Compare(k.expert, o.expert), cmp.Compare(k.forwards, o.forwards),
+		cmp.Compare(k.contextRequests, o.contextRequests), cmp.Compare(k.contextTokens, o.contextTokens),
+		cmp.Compare(k.generationRequests, o.generationRequests), cmp.Compare(k.generationTokens, o.generationTokens))
 }
 
 // isStep reports whether the class is of denoise steps.
-func (c class) isStep() bool { return c.kind != analyze.Part && c.kind != analyze.Pass }
+func (k class) isStep() bool { return k.kind != analyze.Part && k.kind != analyze.Pass }
 
 // A catalogue numbers the kernels of all runs.
 type catalogue struct {

@@ -133,7 +133,7 @@ func (c *comparison) idleTable() Table {
 		r.WorkNS = work[place]
 		r.DurationNS = r.DeltaNS - r.WorkNS
 		if s := series[place]; s != nil {
-			r.Evidence = c.evidence.judge(c.evidence.strata, *s, 0)
+			r.Evidence = c.evidence.judge(c.evidence.strata, *s, rowUnits, 0)
 		}
 		if r.Evidence == nil {
 			r.WhyNull = whyFewUnits

@@ -39,7 +39,7 @@ func (c *comparison) changes() {
 func (c *comparison) change(r *Row, phase *Evidence) {
 	e := r.Evidence
 	ch := Change{
-		Place: r.Place, StageName: r.StageName, Unit: c.unitOf(levelNamed("phases"), Place{Stage: r.Stage, Phase: r.Phase}),
+		Place: r.Place, StageName: r.StageName, Unit: e.Unit,
 		BaseUnitNS: e.BaseUnitNS, NewUnitNS: e.NewUnitNS, DeltaNS: e.DeltaNS, Ratio: e.Ratio, P: e.Adjusted,
 	}
 	if phase != nil && phase.BaseNS > 0 {
@@ -91,7 +91,7 @@ func (c *comparison) cacheChanges() {
 		if delta == 0 || s.cached == 0 {
 			continue
 		}
-		ch := Change{Place: place, StageName: c.names[place.Stage], Unit: "step", DeltaNS: float64(delta), Cached: int(s.cached)}
+		ch := Change{Place: place, StageName: c.names[place.Stage], Unit: stepUnit, DeltaNS: float64(delta), Cached: int(s.cached)}
 		for _, p := range c.phases() {
 			if p.Stage == place.Stage && p.Phase == place.Phase && p.base > 0 {
 				ch.PhaseRatio = float64(delta) / float64(p.base)

@@ -171,8 +171,10 @@ func (b body) junction(from, to, t int) int {
 		}
 		if i-end >= b.bare {
 			rise := b.share(i, i+minUnit) - b.share(i-minUnit, i)
-			near := float64(min(away(t-i-b.lead), away(end-t-b.trail))) / float64(b.unit)
-			if score := rise - 2*near; rise > 0.15 && score > best {
+			// The first steps may use other kernels, so that the end tells more.
+			near := float64(min(away(t-i-b.lead)+b.unit/10, away(end-t-b.trail))) / float64(b.unit)
+			long := float64(min(i-end, 4*minUnit)) / (4 * minUnit)
+			if score := rise - 2*near + long/2; rise > 0.15 && score > best {
 				best, at = score, i
 			}
 		}

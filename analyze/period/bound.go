@@ -89,8 +89,19 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 		da, _ := x.walk(begins[0], begins[k], -1, tails[k-1].len())
 		lead = max(lead, da)
 	}
-	lead = x.closedLead(begins, tails, lead)
-	out = []int{begins[0] - lead}
+	closed := x.closedLead(begins, tails)
+	if more := closed - lead; more > 0 && more <= minUnit && closed <= begins[0] &&
+		2*x.equal(begins[0]-closed, begins[1]-closed, more) >= more {
+		lead = closed
+	}
+	return x.settled(x.boundsAt(begins, tails, lead)), tails
+}
+
+// boundsAt returns the bounds of steps that begin lead kernels before their
+// first pass.
+func (x *index) boundsAt(begins []int, tails []span, lead int) []int {
+	n := len(begins)
+	out := []int{begins[0] - lead}
 	for k := 1; k < n; k++ {
 		da, db := x.walk(begins[0], begins[k], -1, lead)
 		if max(da-db, db-da) > gram { // lost its way
@@ -105,27 +116,19 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 			tail = max(tail, da)
 		}
 	}
-	out = append(out, min(tails[n-1].from+tail, len(x.names)))
-	return x.settled(out), tails
+	return append(out, min(tails[n-1].from+tail, len(x.names)))
 }
 
-// closedLead lengthens lead where the end of the loop shows that steps begin
-// earlier than the first one seems to: its first kernels may have other names.
-func (x *index) closedLead(begins []int, tails []span, lead int) int {
+// closedLead is the distance from the begin of a step to its first pass as the
+// end of the loop shows it. The first step may have other kernels there.
+func (x *index) closedLead(begins []int, tails []span) int {
 	n := len(begins)
 	closed := tails[0].len()
 	for k := range min(n-1, 8) {
 		_, db := x.walk(tails[n-1].from, tails[k].from, 1, tails[k].len())
 		closed = min(closed, begins[k+1]-tails[k].from-db)
 	}
-	more := closed - lead
-	if more <= 0 || closed > begins[0] || more > minUnit {
-		return lead
-	}
-	if more <= gram || 2*x.equal(begins[0]-closed, begins[1]-closed, more) >= more {
-		return closed
-	}
-	return lead
+	return closed
 }
 
 // settled moves the end of the last step to where it ends like another step.
@@ -138,7 +141,7 @@ func (x *index) settled(bounds []int) []int {
 	ahead, behind := -1, -1
 	for _, b := range bounds[1:n] {
 		t := x.tokenFrom(b-1, -1)
-		if t < 0 || x.byTok.within(t, bounds[0], end) > 3*n {
+		if t < 0 || x.byTok.count(t) > 3*n {
 			continue
 		}
 		at := x.byTok.of(t)

@@ -125,7 +125,12 @@ func (x *index) stepEnds(r run, last []int) []bool {
 			classes[b] = append(classes[b], p.tok)
 		}
 	}
-	b, ok := chooseBeat(classes, units[:len(units)-1], x.damaged(r)) // the last one's end is a guess
+	if x.damaged(r) { // passes are then longer and shorter by chance
+		for i, g := range full {
+			units[i] = g.len()
+		}
+	}
+	b, ok := chooseBeat(classes, units[:len(units)-1]) // the last one's end is a guess
 	if !ok {
 		return nil
 	}
@@ -210,9 +215,8 @@ func beatOf(in []int32, gaps int) (beat, bool) {
 // chooseBeat picks the shortest beat that stands for something inserted after
 // a pass. A kernel that merely changes its name from step to step (a pointer's
 // alignment decides between a vectorized and a plain one) beats too, but
-// leaves all units equally long; where kernels are lost anyway, nothing can be
-// told from lengths.
-func chooseBeat(classes map[beat][]int32, units []int, noisy bool) (beat, bool) {
+// leaves all units equally long.
+func chooseBeat(classes map[beat][]int32, units []int) (beat, bool) {
 	beats := make([]beat, 0, len(classes))
 	for b := range classes {
 		beats = append(beats, b)
@@ -221,14 +225,15 @@ func chooseBeat(classes map[beat][]int32, units []int, noisy bool) (beat, bool) 
 		return cmp.Or(cmp.Compare(a.size, b.size), cmp.Compare(b.phase, a.phase))
 	})
 	for _, b := range beats {
-		if b.phase == b.size-1 && len(classes[b]) >= gram && (noisy || uneven(units, b)) {
+		if b.phase == b.size-1 && len(classes[b]) >= gram && uneven(units, b) {
 			return b, true
 		}
 	}
 	return beat{}, false
 }
 
-// uneven says whether the units on the beat differ in length from the others.
+// uneven says whether the units on the beat differ in length from the others;
+// every other one must be longer.
 func uneven(units []int, b beat) bool {
 	var on, off []int
 	for i, n := range units {
@@ -243,7 +248,8 @@ func uneven(units []int, b beat) bool {
 	}
 	slices.Sort(on)
 	slices.Sort(off)
-	return on[len(on)/2] != off[len(off)/2]
+	d := on[len(on)/2] - off[len(off)/2]
+	return d > 0 || d < 0 && b.size > 2
 }
 
 // having says which gaps hold most of the tokens.

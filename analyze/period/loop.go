@@ -3,12 +3,18 @@ package period
 import "slices"
 
 // loop turns a run into a loop; false where it comes to less than two steps.
-func (x *index) loop(r run) (Loop, bool) {
+// skips are the lengths of steps without passes in other requests; those of
+// this one are added.
+func (x *index) loop(r run, skips *[]int) (Loop, bool) {
 	first := x.group(r)
 	if len(first) < 2 {
 		return Loop{}, false
 	}
-	bounds := x.skipped(x.bounds(r, first))
+	bounds, tails := x.bounds(r, first)
+	bounds, skip := x.skipped(bounds, tails, *skips)
+	if skip > 0 && !slices.Contains(*skips, skip) {
+		*skips = append(*skips, skip)
+	}
 	l := Loop{First: bounds[0], End: bounds[len(bounds)-1]}
 	for i := 1; i < len(bounds); i++ {
 		s := Step{First: bounds[i-1], End: bounds[i], Expert: -1}

@@ -140,7 +140,8 @@ func (f fitter) pass(at, to int) pass {
 	at = f.inStep(at, gram)
 	limit := min(to, at+f.length*5/4)
 	p := pass{at, f.b.end(at, limit)}
-	if 4*p.len() >= 3*f.length && 2*f.b.share(p.from, p.to) > f.b.density {
+	quarter := f.b.share(at, at+f.length/4)
+	if 4*p.len() >= 3*f.length && 2*f.b.share(p.from, p.to) > f.b.density && 2*quarter > f.b.density {
 		return p
 	}
 	if 4*(limit-at) < 3*f.length || !f.holds(at) {

@@ -111,10 +111,10 @@ func (x *index) anchor(passes []pass) {
 	}
 	const far = 4 * minUnit
 	for i, p := range passes {
-		best, at := 0, p.from
+		best, at := far, p.from
 		for _, e := range x.elections(heads, span{p.from - far - minUnit, p.from + far}) {
-			if score := 8*e.votes - max(e.at-p.from, p.from-e.at); e.votes >= max(2, len(heads)/5) && score > best {
-				best, at = score, e.at
+			if d := max(e.at-p.from, p.from-e.at); e.votes >= max(2, len(heads)/5) && d < best {
+				best, at = d, e.at
 			}
 		}
 		if at < p.to && (i == 0 || at > passes[i-1].to) {

@@ -52,11 +52,7 @@ func Find(s Sequence) Result {
 	x := newIndex(s.Names, s.Hint)
 	var loops []Loop
 	for _, c := range x.combs() {
-		for _, r := range x.runs(x.passes(c)) {
-			if l, ok := x.loop(r); ok {
-				loops = append(loops, l)
-			}
-		}
+		loops = append(loops, x.loops(x.runs(x.passes(c)))...)
 	}
 	loops = disjoint(loops)
 	refused := "no long kernel sequence repeats"
@@ -79,6 +75,22 @@ func Find(s Sequence) Result {
 		return Result{Reason: refused}
 	}
 	return Result{Loops: kept}
+}
+
+// loops turns the runs of one transformer into loops. What one request shows
+// about skipped steps helps to find those of the others.
+func (x *index) loops(runs []run) []Loop {
+	var skips []int
+	for _, r := range runs {
+		x.loop(r, &skips)
+	}
+	var out []Loop
+	for _, r := range runs {
+		if l, ok := x.loop(r, &skips); ok {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // disjoint drops loops that overlap an earlier one in the list, which is

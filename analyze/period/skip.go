@@ -9,11 +9,13 @@ const (
 
 // skipped finds the steps that a cache left without any pass: behind the end
 // of a step its scheduler's part comes once more. bounds gets longer by them.
-func (x *index) skipped(bounds []int, tails []span) []int {
+// known are lengths of such steps in other requests; the longest is returned
+// with the bounds, 0 where there is none.
+func (x *index) skipped(bounds []int, tails []span, known []int) (out []int, length int) {
 	s := skips{x: x, bounds: bounds, tails: tails}
 	s.refs = s.closings()
-	best, length, most := [][]int(nil), 0, 0
-	for _, n := range s.lengths() {
+	best, most := make([][]int, len(tails)), 0
+	for _, n := range append(s.lengths(), known...) {
 		cuts := s.cuts(n)
 		plain, found := 0, 0
 		for _, c := range cuts {
@@ -27,11 +29,28 @@ func (x *index) skipped(bounds []int, tails []span) []int {
 			best, length, most = cuts, n, found
 		}
 	}
-	if most == 0 {
-		return bounds
+	if most > 0 {
+		s.complete(best, length)
+		known = append([]int{length}, known...)
 	}
-	s.complete(best, length)
-	return merged(bounds, best)
+	return append(merged(bounds, best), s.behind(known)...), length
+}
+
+// behind returns the ends of skipped steps that follow the last one.
+func (s skips) behind(lengths []int) []int {
+	var out []int
+	end := s.bounds[len(s.bounds)-1]
+	for _, n := range lengths {
+		for {
+			at, _ := s.closes(end+n, end+n+2*gram)
+			if at < 0 || !s.x.twice(end, at-end) {
+				break
+			}
+			out = append(out, at)
+			end = at
+		}
+	}
+	return out
 }
 
 type skips struct {
@@ -72,21 +91,23 @@ func (s skips) lengths() []int {
 	return out[:min(len(out), 24)]
 }
 
-// longer says whether the steps with cuts are longer than the others by what
-// lies behind the cuts, in the median.
+// longer says whether the steps with cuts, less what lies behind the cuts, are
+// as long as one of the others: a multi-step solver's first steps are shorter.
 func (s skips) longer(cuts [][]int, n int) bool {
-	var with, without []int
+	var with []int
 	for k, c := range cuts {
 		if len(c) > 0 {
 			with = append(with, s.long(k)-n*len(c))
-		} else {
-			without = append(without, s.long(k))
 		}
 	}
 	slices.Sort(with)
-	slices.Sort(without)
-	d := with[len(with)/2] - without[len(without)/4]
-	return 3*max(d, -d) <= n
+	usual := with[len(with)/2]
+	for k, c := range cuts {
+		if d := s.long(k) - usual; len(c) == 0 && 3*max(d, -d) <= n {
+			return true
+		}
+	}
+	return false
 }
 
 // cuts returns, for each step, where it would have to be cut if its end were

@@ -29,7 +29,7 @@ func (x *index) split(b body, passes []pass) []pass {
 			if parts := x.parts(b, p, n); parts != nil {
 				out = append(out, parts...)
 			} else {
-				out = append(out, p)
+				out = append(out, b.cut(p, n)...)
 			}
 		}
 		return out
@@ -47,6 +47,22 @@ func (x *index) parts(b body, p pass, n int) []pass {
 		gap := b.gapNear(p.from+i*p.len()/n, part/4)
 		if gap.len() < gram+1 || gap.from <= from || x.similar(gap.to, p.from, part*3/4, gram) < 0.6 {
 			return nil
+		}
+		out = append(out, span{from, gap.from})
+		from = gap.to
+	}
+	return append(out, span{from, p.to})
+}
+
+// cut is parts where damage hides what separates them.
+func (b body) cut(p pass, n int) []pass {
+	var out []pass
+	from := p.from
+	for i := 1; i < n; i++ {
+		at := p.from + i*p.len()/n
+		gap := b.gapNear(at, p.len()/n/4)
+		if gap.len() == 0 || gap.from <= from {
+			gap = span{at, at}
 		}
 		out = append(out, span{from, gap.from})
 		from = gap.to

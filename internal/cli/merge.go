@@ -41,7 +41,7 @@ times are put on one clock. Each stage gets an overview of its phases, steps and
 passes as the GPU saw them, and of how busy the GPU was.
 
 A trace without a known clock begins where the run begins; --offset moves the
-traces of a stage by hand. OUT ends in .json, .json.gz or .json.zst.`,
+traces of a stage by hand. OUT ends in .json, .json.gz, .json.zst or .pftrace.`,
 		Example: `  omnitrace merge profiles/ -o run.json.gz
   omnitrace merge profiles/ --offset 1=-2.5ms -o run.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,7 +104,7 @@ func (o *mergeOptions) run(ctx context.Context, std streams) error {
 	}
 	var done merge.Result
 	err = writeFile(o.output, func(w io.Writer) error {
-		packed, err := open.Writer(w, o.output)
+		packed, err := packer(w, o.output)
 		if err != nil {
 			return err
 		}

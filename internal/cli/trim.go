@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"omnitrace/analyze"
 	"omnitrace/internal/unit"
 	"omnitrace/trace"
 	"omnitrace/trace/chrome"
 	"omnitrace/trace/open"
+	"omnitrace/trace/perfetto"
 	"omnitrace/trace/session"
 	"omnitrace/trim"
 )
@@ -59,7 +59,8 @@ step 3 of the copy is still step 3; --clip leaves them out and cuts what
 encloses the part. Steps that were found from kernels alone can't be found again
 in a copy of one of them.
 
-OUT ends in .json, .json.gz or .json.zst. Work in several files needs a folder
+OUT ends in .json, .json.gz, .json.zst or .pftrace, Perfetto's own format, which
+fills its tables about GPUs but has no arrows and no counters. Work in several files needs a folder
 (an existing one, or a name that ends in /): each file keeps the name of its
 folder and its own.
 
@@ -67,13 +68,13 @@ folder and its own.
 ` + shedHelp(),
 		Example: `  omnitrace trim profiles/ --stage 1 --iteration 3 -o step.json.gz
   omnitrace trim profiles/ --time 10ms..20ms -o part/
-  omnitrace trim trace_rank0.json.gz --kernel gemm --context 1ms --drop python -o gemm.json
+  omnitrace trim trace_rank0.json.gz --kernel nvjet --context 1ms --drop python -o gemm.json
   omnitrace trim trace_rank0.json.gz --max-size 1MB -o small.json.gz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(args); err != nil {
 				return err
 			}
-			o.said = saidFlags(cmd.Flags())
+			o.said = saidFlags(cmd)
 			return o.run(cmd.Context(), std)
 		},
 	}
@@ -99,18 +100,22 @@ func shedHelp() string {
 	return b.String()
 }
 
-// saidFlags returns the flags that were given, but for those that say where
-// input and output are: a note must not depend on that.
-func saidFlags(flags *pflag.FlagSet) string {
+// choosing are the flags that say what is kept; the others are about where it
+// comes from and goes, of which a note must not depend.
+var choosing = []string{
+	"stage", "replica", "rank", "device", "request", "step", "iteration", "phase", "range", "time",
+	"kernel", "context", "clip", "drop", "min-dur", "max-size",
+}
+
+// saidFlags returns the flags that were given and choose.
+func saidFlags(cmd *cobra.Command) string {
 	var said []string
-	flags.Visit(func(f *pflag.Flag) {
-		switch f.Name {
-		case "output", "quiet", "session", "all", "rules", "nsys":
-		default:
+	for _, name := range choosing {
+		if f := cmd.Flags().Lookup(name); f.Changed {
 			value := strings.TrimSuffix(strings.TrimPrefix(f.Value.String(), "["), "]")
-			said = append(said, "--"+f.Name+"="+value)
+			said = append(said, "--"+name+"="+value)
 		}
-	})
+	}
 	return strings.Join(said, " ")
 }
 
@@ -272,7 +277,7 @@ func (o *trimOptions) name(jobs []trimJob, dirs []string) error {
 	return nil
 }
 
-var traceSuffixes = []string{".json", ".json.gz", ".json.zst"}
+var traceSuffixes = []string{".json", ".json.gz", ".json.zst", perfetto.Suffix}
 
 func traceSuffix(path string) (string, bool) {
 	for _, s := range traceSuffixes {
@@ -362,7 +367,7 @@ func (c *trimCopy) write(ctx context.Context, w io.Writer, std streams) error {
 	}
 	defer plain.Close()
 	count := &counted{Writer: w}
-	packed, err := open.Writer(count, c.job.out)
+	packed, err := packer(count, c.job.out)
 	if err != nil {
 		return err
 	}

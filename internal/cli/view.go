@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// perfetto is the page that may fetch the trace, and nothing else may.
-const perfetto = "https://ui.perfetto.dev"
+// perfettoPage is the page that may fetch the trace, and nothing else may.
+const perfettoPage = "https://ui.perfetto.dev"
 
 type viewOptions struct {
 	port   int
@@ -85,7 +85,7 @@ func (o *viewOptions) serve(ctx context.Context, l net.Listener, path string, st
 	}
 	at := "/" + hex.EncodeToString(secret) + "/" + url.PathEscape(filepath.Base(path))
 	host := l.Addr().String()
-	link := perfetto + "/#!/?url=" + url.QueryEscape("http://"+host+at)
+	link := perfettoPage + "/#!/?url=" + url.QueryEscape("http://"+host+at)
 	handler := &fileOnce{path: path, host: host, at: at, fetched: make(chan struct{}, 1)}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
@@ -116,12 +116,12 @@ type fileOnce struct {
 func (f *fileOnce) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	// The host is asked for because a page could have its own name point here.
-	if r.Host != f.host || r.URL.EscapedPath() != f.at || origin != "" && origin != perfetto {
+	if r.Host != f.host || r.URL.EscapedPath() != f.at || origin != "" && origin != perfettoPage {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", perfetto)
+	h.Set("Access-Control-Allow-Origin", perfettoPage)
 	h.Set("Vary", "Origin")
 	h.Set("Cache-Control", "no-store")
 	switch r.Method {

@@ -62,7 +62,7 @@ func TestView(t *testing.T) {
 		if answer.StatusCode != c.status {
 			t.Errorf("%+v: status %d", c, answer.StatusCode)
 		}
-		if allowed := answer.Header.Get("Access-Control-Allow-Origin"); c.status < 300 && allowed != perfetto {
+		if allowed := answer.Header.Get("Access-Control-Allow-Origin"); c.status < 300 && allowed != perfettoPage {
 			t.Errorf("%+v: allows %q", c, allowed)
 		}
 		if c.status == 200 && string(body) != `{"traceEvents":[]}` {

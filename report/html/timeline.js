@@ -74,11 +74,13 @@ function lay(lanes, stripsOf, between) {
 const runEnd = (timeline) => Math.max(1, ...timeline.lanes.map((l) => l.end));
 
 function timeAxis(timeline) {
-  const from = Math.min(0, ...timeline.lanes.map((l) => l.start)), margin = (runEnd(timeline) - from) * .004;
+  // The host is ahead of the GPU: what it launched first began before time 0.
+  const hosts = timeline.lanes.flatMap((l) => l.units.map((u) => u.host[0]));
+  const end = runEnd(timeline), from = Math.max(-end / 10, hosts.reduce((a, b) => Math.min(a, b), 0)), margin = (end - from) * .004;
   return {
-    type: "value", min: from - margin, max: runEnd(timeline) + margin, ...axisStyle(), axisLine: { onZero: false, lineStyle: { color: cssColor("line") } }, splitLine: { show: true, lineStyle: { color: cssColor("line"), opacity: .5 } },
+    type: "value", min: from - margin, max: end + margin, ...axisStyle(), axisLine: { onZero: false, lineStyle: { color: cssColor("line") } }, splitLine: { show: true, lineStyle: { color: cssColor("line"), opacity: .5 } },
     axisLabel: { color: cssColor("muted"), fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false,
-      formatter: (v) => axisTime(v, runEnd(timeline)) },
+      formatter: (v) => axisTime(v, end) },
     splitNumber: 8,
   };
 }
