@@ -137,26 +137,6 @@ func (x *index) likeness(a, b span) float64 {
 	return 1 - float64(differ)/float64(total)
 }
 
-// overlapping compares two stretches by their tokens, and so by the order of
-// their kernels: 1 for the same tokens, about 0 for different models. One kernel
-// in fifty inserted or missing leaves 0.85.
-func (x *index) overlapping(a, b span) float64 {
-	seen := make(map[int32]int)
-	inB := x.tokens[min(b.from, len(x.tokens)):min(b.to, len(x.tokens))]
-	for _, t := range inB {
-		seen[t]++
-	}
-	same := 0
-	inA := x.tokens[min(a.from, len(x.tokens)):min(a.to, len(x.tokens))]
-	for _, t := range inA {
-		if seen[t] > 0 {
-			seen[t]--
-			same++
-		}
-	}
-	return float64(same) / float64(max(1, len(inA), len(inB)))
-}
-
 // A span is the kernels [from, to).
 type span struct{ from, to int }
 

@@ -173,6 +173,7 @@ func (s *scan) event(p place, i int) (place, int, bool) {
 	r := &s.out.row
 	*r = row{offset: s.base + int64(i)}
 	if end := strictRow(s.b, i, r); end > 0 && end-i <= maxRow {
+		r.strict = true
 		s.out.take(r, s.b[i:end], true)
 		return p, end, true
 	}

@@ -26,6 +26,7 @@ type row struct {
 	offset                               int64 // of its '{' in the whole file
 	ph, cat, name, pid, tid, ts, dur, id field
 	args                                 []byte // the object, braces included; nil if there is none
+	strict                               bool   // the strict scanner has read it
 	guessed                              bool   // unescaped quotes were seen: the ends of strings are guesses
 }
 
