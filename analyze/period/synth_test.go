@@ -3,7 +3,6 @@ package period
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 )
 
@@ -367,18 +366,23 @@ func (s *synth) outcome(r Result) (ok bool, why string) {
 	return true, ""
 }
 
+// TestSynth recovers the steps of random pipelines. The goal is 99 %; 367 of
+// the first 400 seeds are right today, and fewer than 85 % are a step back.
 func TestSynth(t *testing.T) {
-	n := 1000
-	fmt.Sscan(os.Getenv("PPSEEDS"), &n)
-	good := 0
+	n, good := 120, 0
+	if testing.Short() {
+		n = 40
+	}
 	for seed := range n {
 		s := pipeline(uint64(seed))
-		ok, why := s.outcome(Find(s.sequence(os.Getenv("PPVOUCH") != "")))
+		ok, why := s.outcome(Find(s.sequence(false)))
 		if ok {
 			good++
 		} else {
-			fmt.Printf("seed %d n=%d: %s: %s\n", seed, len(s.names), why, s.about)
+			t.Logf("seed %d, %d kernels: %s: %s", seed, len(s.names), why, s.about)
 		}
 	}
-	fmt.Println(good, "of", n)
+	if t.Logf("%d of %d", good, n); good*100 < n*85 {
+		t.Errorf("the steps of %d of %d pipelines are right", good, n)
+	}
 }
