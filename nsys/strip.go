@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -66,33 +67,34 @@ var processColumns = []string{"globalPid", "globalTid", "endGlobalTid"}
 // program itself put into NVTX ranges and thread names stays.
 //
 // The copy is made beside out as out.tmp and renamed when it is complete; an
-// existing file is replaced.
-func Strip(ctx context.Context, in, out string) (err error) {
+// existing file is replaced. What was left out comes back by sort, the most
+// telling first.
+func Strip(ctx context.Context, in, out string) (left []LeftOut, err error) {
 	src, err := openDatabase(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer src.conn.Close()
 	if src.damage != "" {
-		return src.unreadable(errors.New("a damaged file can't be stripped"))
+		return nil, src.unreadable(errors.New("a damaged file can't be stripped"))
 	}
 	tmp := out + ".tmp"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if err := removeIfThere(tmp); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("stripping %s: %w", in, err), removeIfThere(tmp))
 		}
 	}()
-	if err := src.copyTo(ctx, tmp); err != nil {
-		return err
+	if left, err = src.copyTo(ctx, tmp); err != nil {
+		return nil, err
 	}
-	return os.Rename(tmp, out)
+	return left, os.Rename(tmp, out)
 }
 
 func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -100,10 +102,10 @@ func removeIfThere(path string) error {
 
 // copyTo writes what may be shared to a new file, every row in its last form: a
 // row that is changed or deleted later leaves its old bytes in the file.
-func (d *database) copyTo(ctx context.Context, to string) (err error) {
+func (d *database) copyTo(ctx context.Context, to string) (left []LeftOut, err error) {
 	conn, err := sqlite.OpenConn(fileURI(to), sqlite.OpenReadWrite|sqlite.OpenCreate|sqlite.OpenURI)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	conn.SetInterrupt(ctx.Done())
@@ -116,11 +118,13 @@ func (d *database) copyTo(ctx context.Context, to string) (err error) {
 	c.run("PRAGMA synchronous=OFF")
 	c.run("ATTACH " + literal(fileURI(d.path)+"?immutable=1&mode=ro") + " AS src")
 	c.run("BEGIN")
+	c.schema()
 	c.tables()
 	c.processes()
 	c.strings()
 	c.run("COMMIT")
-	return c.err
+	left = c.leftOut()
+	return left, c.err
 }
 
 // A copier copies tables from one database to another, until an error.
@@ -134,6 +138,20 @@ type copier struct {
 func (c *copier) run(sql string) {
 	if c.err == nil {
 		c.err = query(c.to, sql, func(*sqlite.Stmt) {})
+	}
+}
+
+// schema declares all tables before the first row, so that the declarations
+// stand at the head of the file, where readers look for what it is.
+func (c *copier) schema() {
+	some := []string{"PROCESSES", "ThreadNames", "StringIds"}
+	for _, s := range sharedRows {
+		some = append(some, s.table)
+	}
+	for _, table := range c.from.tableNames() {
+		if matches(table, sharedTables) || slices.Contains(some, table) {
+			c.create(table)
+		}
 	}
 }
 
@@ -199,15 +217,15 @@ func (c *copier) strings() {
 	if len(used) == 0 || c.from.columns["StringIds"] == nil {
 		return
 	}
-	c.create("StringIds")
 	c.run("INSERT INTO main.StringIds SELECT * FROM src.StringIds WHERE id IN (" + strings.Join(used, " UNION ") + ")")
+	c.copied = append(c.copied, "StringIds")
 }
 
 // copy copies the rows of a table that a condition holds for, in their order,
 // with the texts that may be shared.
 func (c *copier) copy(table, condition string) {
 	var list []string
-	for _, column := range c.create(table) {
+	for _, column := range c.columns(table) {
 		list = append(list, column.shared(table))
 	}
 	c.run("INSERT INTO main." + quote(table) + " SELECT " + strings.Join(list, ",") + " FROM src." + quote(table) +
@@ -216,16 +234,19 @@ func (c *copier) copy(table, condition string) {
 }
 
 // create makes a table with the columns of the original.
-func (c *copier) create(table string) []columnInfo {
+func (c *copier) create(table string) {
+	var list []string
+	for _, column := range c.columns(table) {
+		list = append(list, column.definition())
+	}
+	c.run("CREATE TABLE main." + quote(table) + " (" + strings.Join(list, ", ") + ")")
+}
+
+func (c *copier) columns(table string) []columnInfo {
 	columns, err := c.from.columnInfos(table)
 	if c.err == nil {
 		c.err = err
 	}
-	var list []string
-	for _, column := range columns {
-		list = append(list, column.definition())
-	}
-	c.run("CREATE TABLE main." + quote(table) + " (" + strings.Join(list, ", ") + ")")
 	return columns
 }
 

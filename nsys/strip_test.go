@@ -48,9 +48,11 @@ const secrets = `
 func TestStrip(t *testing.T) {
 	path := makeExport(t, small+secrets)
 	out := filepath.Join(t.TempDir(), "out.sqlite")
-	if err := Strip(context.Background(), path, out); err != nil {
+	left, err := Strip(context.Background(), path, out)
+	if err != nil {
 		t.Fatal(err)
 	}
+	sameRowsLeft(t, path, out, left)
 	data, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +73,28 @@ func TestStrip(t *testing.T) {
 	wantLines(t, names, "VLLM::StageEngi", "server")
 	if _, err := os.Stat(out + ".tmp"); err == nil {
 		t.Error("the temporary file is still there")
+	}
+}
+
+// sameRowsLeft holds what Strip says it left out against the rows of both files.
+func sameRowsLeft(t *testing.T, in, out string, left []LeftOut) {
+	t.Helper()
+	a, b := openSQL(t, in), openSQL(t, out)
+	said := map[string]bool{}
+	for _, l := range left {
+		missing := 0
+		for _, table := range l.Tables {
+			said[table] = true
+			missing += len(rows(t, a, "SELECT 1 FROM "+table)) - len(rows(t, b, "SELECT 1 FROM "+table))
+		}
+		if int64(missing) != l.Rows || l.What == "" {
+			t.Errorf("%q: %d rows left out, the files say %d", l.What, l.Rows, missing)
+		}
+	}
+	for _, table := range rows(t, a, "SELECT name FROM sqlite_master WHERE type = 'table'") {
+		if !said[table] && len(rows(t, a, "SELECT 1 FROM "+table)) != len(rows(t, b, "SELECT 1 FROM "+table)) {
+			t.Errorf("rows of %s are missing and nothing says so", table)
+		}
 	}
 }
 
@@ -98,7 +122,7 @@ func TestStripRealExports(t *testing.T) {
 	for _, path := range exports(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out.sqlite")
-			if err := Strip(context.Background(), path, out); err != nil {
+			if _, err := Strip(context.Background(), path, out); err != nil {
 				t.Fatal(err)
 			}
 			sameEvents(t, path, out)
@@ -130,10 +154,10 @@ func TestStripRealExports(t *testing.T) {
 // Rule: stripping a copy changes nothing more.
 func TestStripTwice(t *testing.T) {
 	once, twice := filepath.Join(t.TempDir(), "1.sqlite"), filepath.Join(t.TempDir(), "2.sqlite")
-	if err := Strip(context.Background(), makeExport(t, small+secrets), once); err != nil {
+	if _, err := Strip(context.Background(), makeExport(t, small+secrets), once); err != nil {
 		t.Fatal(err)
 	}
-	if err := Strip(context.Background(), once, twice); err != nil {
+	if _, err := Strip(context.Background(), once, twice); err != nil {
 		t.Fatal(err)
 	}
 	a, errA := os.ReadFile(once)
@@ -157,9 +181,19 @@ func TestStripFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	wantError(t, "cut", Strip(context.Background(), cut, out), "cut off")
-	wantError(t, "cancelled", Strip(ctx, export(t, "node"), out), "")
-	wantError(t, "no folder", Strip(context.Background(), export(t, "node"), filepath.Join(dir, "none", "out.sqlite")), "none")
+	for _, c := range []struct {
+		what     string
+		ctx      context.Context
+		in, out  string
+		mentions string
+	}{
+		{"cut", context.Background(), cut, out, "cut off"},
+		{"cancelled", ctx, export(t, "node"), out, ""},
+		{"no folder", context.Background(), export(t, "node"), filepath.Join(dir, "none", "out.sqlite"), "none"},
+	} {
+		_, err := Strip(c.ctx, c.in, c.out)
+		wantError(t, c.what, err, c.mentions)
+	}
 	if data, err := os.ReadFile(out); err != nil || string(data) != "before" {
 		t.Errorf("what was there is gone: %q %v", data, err)
 	}

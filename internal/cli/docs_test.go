@@ -111,6 +111,13 @@ func exampleInputs(t *testing.T) string {
 	if err := os.Link(traces[0], filepath.Join(dir, "trace_rank0.json.gz")); err != nil {
 		t.Fatal(err)
 	}
+	export, err := readGzip(filepath.Join(repository, "nsys", "testdata", "qwenimage.sqlite.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "report1.sqlite"), export, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 

@@ -22,6 +22,20 @@ func scriptFact(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// same FILE FILE NAME requires of two JSON outputs that they have the same value
+// under a name at the top.
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 3, "same FILE FILE NAME")
+	var sides [2]map[string]json.RawMessage
+	for i := range sides {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[i])), &sides[i]))
+	}
+	a, b := sides[0][args[2]], sides[1][args[2]]
+	if len(a) == 0 || !bytes.Equal(a, b) {
+		ts.Fatalf("%s differs (%d and %d bytes)", args[2], len(a), len(b))
+	}
+}
+
 // sum FILE PATH PATH requires that the integers at the one path add up to
 // those at the other, exactly.
 func scriptSum(ts *testscript.TestScript, neg bool, args []string) {

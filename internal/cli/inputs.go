@@ -165,7 +165,7 @@ func (o *inputOptions) read(ctx context.Context, s session.Session, std streams,
 	}
 	bar := newProgress(std.err, total, !o.quiet)
 	defer bar.done()
-	l := &loader{std: std, want: want, bar: bar, nsys: o.nsys}
+	l := &loader{std: std, want: want, bar: bar, nsys: o.nsys, quiet: o.quiet}
 	inputs, err := l.loadFiles(ctx, s)
 	if err != nil {
 		return nil, err

@@ -22,10 +22,11 @@ import (
 
 // A loader reads the files of a session.
 type loader struct {
-	std  streams
-	want trace.Want
-	bar  *progress
-	nsys string // path of nsys, "" to search
+	std   streams
+	want  trace.Want
+	bar   *progress
+	nsys  string // path of nsys, "" to search
+	quiet bool   // no progress of nsys
 }
 
 // formats are the inputs that can be read, by what package session calls them.
@@ -138,10 +139,13 @@ func (l *loader) load(ctx context.Context, file session.File) (*trace.Trace, err
 		return nil, fmt.Errorf("reading %s: %s files can't be read yet", file.Path, file.Format)
 	}
 	t, err := read(ctx, l, file)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file.Path, err)
+	switch {
+	case err == nil:
+		return t, nil
+	case strings.Contains(err.Error(), file.Path): // package nsys names its files
+		return nil, err
 	}
-	return t, nil
+	return nil, fmt.Errorf("reading %s: %w", file.Path, err)
 }
 
 func loadChrome(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
@@ -167,11 +171,16 @@ func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace
 }
 
 func loadReport(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
-	r, err := nsys.OpenReport(ctx, file.Path, l.want, nsys.ExportOptions{Nsys: l.nsys})
+	r, err := nsys.OpenReport(ctx, file.Path, l.want, l.exportOptions(file.Path))
 	if err != nil {
 		return nil, err
 	}
 	return trace.Read(r)
+}
+
+// exportOptions say how nsys exports a report, which can take minutes.
+func (l *loader) exportOptions(report string) nsys.ExportOptions {
+	return nsys.ExportOptions{Nsys: l.nsys, Progress: exporting(l.std.err, report, !l.quiet)}
 }
 
 func loadStats(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {

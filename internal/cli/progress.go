@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -58,6 +60,21 @@ func (w *watched) Read(b []byte) (int, error) {
 		w.p.bar.Add(n)
 	}
 	return n, err
+}
+
+// exporting returns what shows how far nsys is with an export, on terminals
+// only; nil for nothing.
+func exporting(w io.Writer, report string, show bool) func(percent int) {
+	if !show || !isTerminal(w) {
+		return nil
+	}
+	return func(percent int) {
+		end := ""
+		if percent == 100 {
+			end = "\n"
+		}
+		fmt.Fprintf(w, "\romnitrace: nsys exports %s: %3d %%%s", filepath.Base(report), percent, end)
+	}
 }
 
 // isTerminal reports whether w is a terminal.

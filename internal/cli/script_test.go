@@ -37,6 +37,10 @@ func TestScript(t *testing.T) {
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", filepath.Join(root, "testdata"))
+			env.Setenv("NSYSDATA", filepath.Join(root, "nsys", "testdata"))
+			// A PATH with this command and nothing else.
+			only, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
+			env.Setenv("ONLYPATH", only)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -44,6 +48,7 @@ func TestScript(t *testing.T) {
 			"fact":   scriptFact,
 			"sum":    scriptSum,
 			"csv":    scriptCSV,
+			"same":   scriptSame,
 			"trace":  scriptTrace,
 			"gunzip": scriptGunzip,
 			"cut":    scriptCut,

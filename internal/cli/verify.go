@@ -14,6 +14,7 @@ import (
 type verifyOptions struct {
 	inputOptions
 	outputOptions
+	strip string
 }
 
 func newVerify(std streams) *cobra.Command {
@@ -23,13 +24,23 @@ func newVerify(std streams) *cobra.Command {
 		Short: "What is in these files, and what is wrong with them",
 		Long: `verify reads every file of every session to its end and lists what it is and
 each defect found, with the place of the first. It exits with 1 if anything is
-missing or had to be repaired.`,
+missing or had to be repaired.
+
+--strip OUT.sqlite makes instead a copy of an nsys report or export that can be
+shown to others. nsys stores more than it shows: environment variables, what the
+program printed, command lines, paths, host and user names, all processes of the
+machine. The copy has the same events without them; what was left out, and what
+stays, is said. For several files OUT is a folder.`,
 		Example: `  omnitrace verify profiles/
-  omnitrace verify profiles/ --format json`,
+  omnitrace verify profiles/ --format json
+  omnitrace verify report1.sqlite --strip share.sqlite`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.all = o.session == ""
 			if err := o.inputOptions.validate(args); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("strip") {
+				return o.stripped(cmd, std)
 			}
 			if o.format == report.CSV.Name && len(o.tables) == 0 {
 				o.tables = []string{analyze.Defects.Name}
@@ -42,6 +53,7 @@ missing or had to be repaired.`,
 	}
 	o.inputOptions.flags(cmd)
 	o.outputOptions.flags(cmd)
+	cmd.Flags().StringVar(&o.strip, "strip", "", "make a copy of an nsys report or export that can be shared, as this `file`")
 	cmd.Flags().Lookup("all").Hidden = true
 	return cmd
 }

@@ -189,8 +189,12 @@ func judgeTail(head, tail []byte) (State, string) {
 	return HalfWritten, "the JSON ends in the middle: it is still being written, or was cut off"
 }
 
+// exportTables are words in the declarations of nsys's tables. Any of them is
+// enough: where declarations fill more than a page, most may lie far behind.
+var exportTables = regexp.MustCompile(`CREATE TABLE[^(]{0,20}\b(?:StringIds|TARGET_INFO_|CUPTI_ACTIVITY_KIND_|META_DATA_EXPORT|EXPORT_META_DATA|NVTX_EVENTS)`)
+
 func sniffSQLite(head []byte, size int64) sniffed {
-	if !bytes.Contains(head, []byte("StringIds")) && !bytes.Contains(head, []byte("TARGET_INFO_")) {
+	if !exportTables.Match(head) {
 		return sniffed{sure: true, reason: "a SQLite database without the tables of nsys export"}
 	}
 	s := sniffed{format: NsysSQLite, sure: true}
