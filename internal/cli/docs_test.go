@@ -205,7 +205,7 @@ func runExample(line string) (string, error) {
 	if code != exitOK {
 		return "", fmt.Errorf("%q: exit code %d: %s", line, code, stderr.String())
 	}
-	if stdout.Len() == 0 && !strings.Contains(line, " -o ") {
+	if stdout.Len() == 0 && !strings.Contains(line, " -o ") && !strings.Contains(line, " --strip ") {
 		return "", fmt.Errorf("%q printed nothing", line)
 	}
 	return stdout.String(), nil
