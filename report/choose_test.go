@@ -64,7 +64,7 @@ func TestOptionErrors(t *testing.T) {
 	if _, err := Named("xml"); err == nil || err.Error() != `unknown format "xml": want one of csv, html, json, markdown, text` {
 		t.Error(err)
 	}
-	if err := (Options{Sort: "count", Tables: []string{"kernels", "stages"}}).Check(run().Tables); err != nil {
+	if err := (Options{Sort: "count", Tables: []string{"kernels", "stages", "sources"}}).Check(run()); err != nil {
 		t.Error(err)
 	}
 }

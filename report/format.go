@@ -65,10 +65,10 @@ type Options struct {
 }
 
 // Check reports whether the options name things that exist, as an
-// [*OptionError]. The tables need no rows, so that options can be checked
-// before anything is read.
-func (o Options) Check(tables []analyze.Table) error {
-	_, err := o.choose(tables)
+// [*OptionError]. The summary may be one of nothing, so that options can be
+// checked before anything is read.
+func (o Options) Check(s *analyze.Summary) error {
+	_, err := o.choose(withSources(s))
 	return err
 }
 

@@ -29,8 +29,9 @@ func newSummarize(std streams) *cobra.Command {
 		Short: "Tables of GPU time by stage, device, category and kernel",
 		Long: `summarize reads all traces of a run and prints where the GPU time went.
 
-PATH is a trace (.json, .json.gz, .json.zst), a directory in which the profiler
-wrote them, or - for standard input; label=PATH names the run. The newest of
+PATH is a trace of the PyTorch profiler (.json, .json.gz, .json.zst), a report of
+Nsight Systems (.nsys-rep, .sqlite, or what nsys stats prints), a directory with
+any of them, or - for standard input; label=PATH names the run. The newest of
 several sessions is taken unless --session or --all says otherwise.
 
 Times are exact to the nanosecond in JSON and CSV. Sums of durations count
@@ -162,7 +163,7 @@ func (o *outputOptions) validate(analyses []analyze.Analysis) error {
 	if err != nil {
 		return err
 	}
-	if err := o.Check(empty.Summarize(analyses).Tables); err != nil {
+	if err := o.Check(empty.Summarize(analyses)); err != nil {
 		return usageError{err}
 	}
 	return nil
