@@ -2,6 +2,7 @@ package nsys
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,9 @@ type Stats struct {
 	found   bool     // a table that is known
 	unknown []string // titles of one that is not
 	prose   string   // the first line that is neither a table nor nsys's talk
+
+	useful  bool  // an input was a report, or an empty one
+	problem error // of the first input that was neither
 
 	lanes     map[string]trace.TrackID
 	processes map[string]int
@@ -127,8 +131,27 @@ func (s *Stats) Next() ([]trace.Event, error) {
 }
 
 // endInput goes on to the next input. One without anything in it that nsys
-// writes is an error; an empty one is a report without data.
+// writes is a defect, and an error where no other has; an empty one is a report
+// without data.
 func (s *Stats) endInput() error {
+	if err := s.strangeInput(); err == nil {
+		s.useful = true
+	} else {
+		s.problem = cmp.Or(s.problem, err)
+		if s.unknown == nil {
+			s.header.Health.Add(trace.UnknownReport, -1)
+		}
+	}
+	s.inputs, s.sheet = s.inputs[1:], nil
+	s.current, s.found, s.unknown, s.prose = nil, false, nil, ""
+	if len(s.inputs) == 0 && !s.useful {
+		return s.problem
+	}
+	return nil
+}
+
+// strangeInput says what the current input is if it is no report.
+func (s *Stats) strangeInput() error {
 	name := s.inputs[0].Name
 	switch {
 	case s.found:
@@ -138,8 +161,6 @@ func (s *Stats) endInput() error {
 	case s.prose != "":
 		return fmt.Errorf("reading %s: no table of `nsys stats` in it, but %q; make it with --format csv or json", name, s.prose)
 	}
-	s.inputs, s.sheet = s.inputs[1:], nil
-	s.current, s.found, s.unknown, s.prose = nil, false, nil, ""
 	return nil
 }
 

@@ -183,13 +183,18 @@ func (l *loader) exportOptions(report string) nsys.ExportOptions {
 	return nsys.ExportOptions{Nsys: l.nsys, Progress: exporting(l.std.err, report, !l.quiet)}
 }
 
+// loadStats reads the reports about one capture as one trace.
 func loadStats(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
-	src, err := openFile(file.Path, l.std)
-	if err != nil {
-		return nil, cause(err)
+	var inputs []nsys.Input
+	for _, path := range append([]string{file.Path}, file.Parts...) {
+		src, err := openFile(path, l.std)
+		if err != nil {
+			return nil, cause(err)
+		}
+		defer src.Close()
+		inputs = append(inputs, nsys.Input{Name: path, Reader: l.bar.reading(ctx, src)})
 	}
-	defer src.Close()
-	return trace.Read(nsys.OpenStats(ctx, l.want, nsys.Input{Name: file.Path, Reader: l.bar.reading(ctx, src)}))
+	return trace.Read(nsys.OpenStats(ctx, l.want, inputs...))
 }
 
 // cause strips the operation and the path, which the message already has.

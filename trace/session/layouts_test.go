@@ -157,8 +157,8 @@ var layouts = []struct{ name, files, want string }{
 		p/other_gputrace.csv
 		p/other_cudaapisum.csv`, `
 		other
-		  p/other_cudaapisum.csv trace -/-/-
 		  p/other_gputrace.csv trace -/-/-
+		  p/other_cudaapisum.csv side of p/other_gputrace.csv
 		report
 		  p/report.1.nsys-rep trace -/-/- range 1
 		  p/report.2.nsys-rep trace -/-/- range 2, duplicate of p/report.2.sqlite

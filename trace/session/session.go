@@ -92,8 +92,12 @@ type File struct {
 	State  State
 	Reason string // why State is not Whole, or a remark; one phrase
 	// Of is the file that stands for this one: the complete twin of a
-	// half-written one, or the first of several with the same content.
+	// half-written one, the first of several with the same content, or the
+	// first of the reports about one capture.
 	Of string
+	// Parts are the files that are read together with this one, which are side
+	// files of it: the other reports that nsys stats made of one capture.
+	Parts []string
 	Identity
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,6 +43,12 @@ func twinKey(name string, format Format) string {
 		return name
 	}
 	return path.Join(path.Dir(name), "nsys", m[1], m[2])
+}
+
+// reportOf returns which report of nsys stats a file holds, by its name.
+func reportOf(name string) string {
+	base := path.Base(name)
+	return strings.TrimSuffix(base, path.Ext(base))
 }
 
 // checkLength compares the length that a gzip file states at its end with that
@@ -80,6 +87,9 @@ func statedLength(fsys fs.FS, file File) (uint32, bool) {
 // SQLite export needs no nsys to be read, statistics are only a part.
 var forms = []string{".sqlite", ".nsys-rep", ".qdrep", ".gz", ".zst", ".zstd", ".json", ".csv", ".tmp"}
 
+// gpuTrace matches the report of nsys stats after which its others are read.
+var gpuTrace = regexp.MustCompile(`gpu_?trace\.\w+$`)
+
 // compareTwins puts whole files first, then by form. Of several half-written
 // ones, the plain text is read: all of it is there, up to its end.
 func compareTwins(a, b *candidate) int {
@@ -91,6 +101,7 @@ func compareTwins(a, b *candidate) int {
 		cmp.Compare(b2i(a.State != Whole), b2i(b.State != Whole)),
 		plain,
 		cmp.Compare(slices.Index(forms, path.Ext(a.Path)), slices.Index(forms, path.Ext(b.Path))),
+		cmp.Compare(b2i(!gpuTrace.MatchString(a.Path)), b2i(!gpuTrace.MatchString(b.Path))),
 		cmp.Compare(a.Path, b.Path),
 	)
 }
@@ -102,15 +113,20 @@ func b2i(b bool) int {
 	return 0
 }
 
-// standFor lets the first twin stand for the others. Statistics are many files
-// about one capture and stand for each other only under a report or export.
+// standFor lets the first twin stand for the others. Statistics of nsys are
+// many reports about one capture: unless they stand under a report or export,
+// the first is read together with the others, each in one of its forms.
 func standFor(twins []*candidate) {
 	first := twins[0]
+	reports := map[string]bool{reportOf(first.Path): true}
 	for _, c := range twins[1:] {
-		if c.Format == NsysStats && first.Format == NsysStats {
+		c.Of = first.Path
+		if report := reportOf(c.Path); first.Format == NsysStats && c.State == Whole && !reports[report] {
+			reports[report] = true
+			first.Parts = append(first.Parts, c.Path)
+			c.Role, c.Reason = Side, "read together with "+first.Path
 			continue
 		}
-		c.Of = first.Path
 		if c.State == Whole {
 			c.State, c.Reason = Duplicate, "the same trace as "+first.Path
 		}
