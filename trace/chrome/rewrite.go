@@ -2,13 +2,9 @@ package chrome
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"math"
-	"slices"
 
 	"omnitrace/trace"
 )
@@ -82,6 +78,17 @@ type CopiedProcess struct {
 // NoteKey is the top-level key under which a document says how it was made.
 const NoteKey = "omnitrace"
 
+// Damage returns what was wrong with a source that a copy of it can't show.
+func (c *Copied) Damage() []string {
+	var lost []string
+	for _, d := range c.Health.Defects() {
+		if d.Kind.Severity() == trace.Lost {
+			lost = append(lost, fmt.Sprintf("%s (%d)", d.Kind, d.Count))
+		}
+	}
+	return lost
+}
+
 // Origin returns the time that is to be added to the times of a file that has
 // been read to its end.
 func Origin(h *trace.Header) trace.Time {
@@ -90,108 +97,6 @@ func Origin(h *trace.Header) trace.Time {
 	}
 	n, _ := integer([]byte(h.Meta["baseTimeNanoseconds"]))
 	return trace.Time(n)
-}
-
-// A Document is a trace that is being written.
-type Document struct {
-	w      io.Writer
-	state  documentState
-	comma  string
-	tops   []string // to be written behind the events
-	failed error
-}
-
-type documentState uint8
-
-const (
-	inHead documentState = iota
-	inRows
-	closed
-)
-
-// NewDocument begins a trace. The first error of w ends it; Close returns it.
-func NewDocument(w io.Writer) *Document {
-	d := &Document{w: w}
-	d.write("{")
-	d.comma = "\n"
-	return d
-}
-
-func (d *Document) write(text string) {
-	if d.failed == nil {
-		_, d.failed = io.WriteString(d.w, text)
-	}
-}
-
-// Top writes a top-level value: in front of the events before there is one,
-// else behind them. The value must be JSON.
-func (d *Document) Top(key string, value []byte) {
-	d.top(string(quoted(key))+": "+string(value), d.state != inHead)
-}
-
-func (d *Document) top(text string, tail bool) {
-	if tail || d.state != inHead {
-		d.tops = append(d.tops, text)
-		return
-	}
-	d.write(d.comma + text)
-	d.comma = ",\n"
-}
-
-func (d *Document) rows() {
-	if d.state == inHead {
-		d.write(d.comma + `"traceEvents": [`)
-		d.state, d.comma = inRows, "\n"
-	}
-}
-
-// Row writes one row, which must be a JSON object.
-func (d *Document) Row(object []byte) {
-	d.rows()
-	d.write(d.comma)
-	d.comma = ",\n"
-	if d.failed == nil {
-		_, d.failed = d.w.Write(object)
-	}
-}
-
-// NameLane writes the name of a lane that rows of a process were moved to.
-func (d *Document) NameLane(pid int64, m MovedLane) {
-	of := "thread"
-	if m.GPU {
-		of = "stream"
-	}
-	d.Row(fmt.Appendf(nil, `{"ph":"M","name":"thread_name","pid":%d,"tid":%d,"args":{"name":"%s %d, overlapping"}}`, pid, m.TID, of, m.From))
-	d.Row(fmt.Appendf(nil, `{"ph":"M","name":"thread_sort_index","pid":%d,"tid":%d,"args":{"sort_index":%d}}`, pid, m.TID, m.From))
-}
-
-// chunk writes rows that each stand behind ",\n".
-func (d *Document) chunk(rows []byte) {
-	if len(rows) == 0 {
-		return
-	}
-	d.rows()
-	if d.comma == "\n" {
-		rows = rows[1:]
-	}
-	d.comma = ",\n"
-	if d.failed == nil {
-		_, d.failed = d.w.Write(rows)
-	}
-}
-
-// Close ends the document. It does not close its writer.
-func (d *Document) Close() error {
-	d.rows()
-	if d.state == inRows {
-		d.write("\n]")
-		for _, top := range d.tops {
-			d.write(",\n" + top)
-		}
-		d.write("\n}\n")
-		d.state = closed
-	}
-	return d.failed
 }
 
 // Copy copies rows of the uncompressed trace that src delivers. Memory grows
@@ -240,15 +145,6 @@ type copying struct {
 	lanes  map[[2]string]*lane
 }
 
-// A lane is what was kept of one process and thread ID.
-type lane struct {
-	kept    bool
-	gpu     bool // GPU work was kept
-	anchors []anchor
-	sorted  bool
-	latest  []trace.Time // once sorted
-}
-
 func (k *copying) join(p *piece) {
 	c := p.out.copy
 	for _, t := range c.tops {
@@ -286,153 +182,4 @@ func (k *copying) join(p *piece) {
 		h.pid, h.tid = p.tracks[h.track].pid, p.tracks[h.track].tid
 		k.held = append(k.held, h)
 	}
-}
-
-func (k *copying) lane(pid, tid string) *lane {
-	key := [2]string{pid, tid}
-	l := k.lanes[key]
-	if l == nil {
-		l = &lane{}
-		k.lanes[key] = l
-	}
-	return l
-}
-
-// settle writes the held rows that are kept: ranges, then arrows, then names.
-func (k *copying) settle() {
-	k.settleHalves()
-	k.settleFlows()
-	pids := map[string]bool{}
-	for key, l := range k.lanes {
-		if l.kept {
-			pids[key[0]] = pids[key[0]] || l.gpu
-		}
-	}
-	k.result.Moved = slices.SortedFunc(maps.Keys(k.moved), func(a, b MovedLane) int {
-		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
-	})
-	for _, pid := range slices.Sorted(maps.Keys(pids)) {
-		k.result.Processes = append(k.result.Processes, CopiedProcess{pid, pids[pid]})
-	}
-	k.writeHeld(func(h *heldRow) bool {
-		if h.phase != 'M' {
-			return false
-		}
-		_, used := pids[h.pid]
-		return used && (h.allThread || k.lane(h.pid, h.tid).kept) || h.pid == "" && h.allThread
-	})
-}
-
-func (k *copying) writeHeld(keep func(*heldRow) bool) {
-	for i := range k.held {
-		if h := &k.held[i]; keep(h) {
-			k.result.Kept++
-			k.d.Row([]byte(h.text))
-		}
-	}
-}
-
-// settleHalves pairs the ends of ranges as reading does: by nesting on a
-// thread or by ID, in time order.
-func (k *copying) settleHalves() {
-	var order []*heldRow
-	for i := range k.held {
-		if k.held[i].isHalf {
-			order = append(order, &k.held[i])
-		}
-	}
-	if len(order) == 0 {
-		return
-	}
-	slices.SortStableFunc(order, func(a, b *heldRow) int { return cmp.Compare(a.half.event.Start, b.half.event.Start) })
-	kept := map[*heldRow]bool{}
-	open := map[string][]*heldRow{}
-	for _, h := range order {
-		stack := open[h.half.lane]
-		switch n := len(stack); {
-		case h.half.begin:
-			open[h.half.lane] = append(stack, h)
-		case n > 0:
-			begin := stack[n-1]
-			open[h.half.lane] = stack[:n-1]
-			kept[begin] = k.keepRange(begin, h.half.event.Start)
-			kept[h] = kept[begin]
-		}
-	}
-	k.writeHeld(func(h *heldRow) bool { return h.isHalf && kept[h] })
-}
-
-func (k *copying) keepRange(begin *heldRow, end trace.Time) bool {
-	row := Row{kind: begin.half.event.Kind, span: trace.Span{Start: begin.half.event.Start, End: end}, name: begin.name}
-	row.span.Start += k.Origin
-	row.span.End += k.Origin
-	if !k.Keep(&row) {
-		return false
-	}
-	l := k.lane(begin.pid, begin.tid)
-	l.kept, l.sorted = true, false
-	l.anchors = append(l.anchors, anchor{span: row.span})
-	return true
-}
-
-// settleFlows keeps an arrow if both its ends are at kept rows.
-func (k *copying) settleFlows() {
-	const from, to = 1, 2
-	ends := map[string]uint8{}
-	isFlow := func(h *heldRow) bool { return h.phase == 's' || h.phase == 't' || h.phase == 'f' }
-	anchored := make([]bool, len(k.held))
-	for i := range k.held {
-		h := &k.held[i]
-		if !isFlow(h) {
-			continue
-		}
-		if anchored[i] = k.lane(h.pid, h.tid).holds(h.time); anchored[i] {
-			if h.phase == 's' {
-				ends[h.id] |= from
-			} else {
-				ends[h.id] |= to
-			}
-		}
-	}
-	i := -1
-	k.writeHeld(func(h *heldRow) bool {
-		i++
-		return isFlow(h) && anchored[i] && ends[h.id] == from|to
-	})
-}
-
-// holds reports whether a kept row of the lane can be the end of an arrow: GPU
-// work that starts at the time, or anything of a host thread that covers it.
-func (l *lane) holds(t trace.Time) bool {
-	if !l.sorted {
-		l.sort()
-	}
-	i, found := slices.BinarySearchFunc(l.anchors, t, func(a anchor, t trace.Time) int { return cmp.Compare(a.span.Start, t) })
-	return found || i > 0 && l.latest[i-1] >= t
-}
-
-// sort sorts the anchors by start and notes the latest end of those on the
-// host up to each.
-func (l *lane) sort() {
-	slices.SortFunc(l.anchors, func(a, b anchor) int { return cmp.Compare(a.span.Start, b.span.Start) })
-	l.latest = make([]trace.Time, len(l.anchors))
-	end := trace.Time(math.MinInt64)
-	for i, a := range l.anchors {
-		if !a.gpu {
-			end = max(end, a.span.End)
-		}
-		l.latest[i] = end
-	}
-	l.sorted = true
-}
-
-// Damage returns what was wrong with a source that a copy of it can't show.
-func (c *Copied) Damage() []string {
-	var lost []string
-	for _, d := range c.Health.Defects() {
-		if d.Kind.Severity() == trace.Lost {
-			lost = append(lost, fmt.Sprintf("%s (%d)", d.Kind, d.Count))
-		}
-	}
-	return lost
 }

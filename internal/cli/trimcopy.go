@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"omnitrace/internal/unit"
+	"omnitrace/trace/chrome"
+	"omnitrace/trace/open"
+	"omnitrace/trim"
+)
+
+// copy writes a job's file. Without a limit that is one pass over the input,
+// with one as many as it takes to find the level of detail that fits.
+func (o *trimOptions) copy(ctx context.Context, job trimJob, std streams) error {
+	if err := os.MkdirAll(filepath.Dir(job.out), 0o777); err != nil {
+		return err
+	}
+	filter, measure := trim.NewFilter(job.parts, o.Options), (*trim.Measure)(nil)
+	filter.Overlap = job.overlap
+	if o.limit > 0 {
+		filter, measure = filter.Measured()
+	}
+	for level := 0; ; {
+		c := trimCopy{trimOptions: o, job: job, filter: filter.At(level), level: level}
+		err := writeFile(job.out, func(w io.Writer) error {
+			err := c.write(ctx, w, std)
+			if err == nil && o.limit > 0 && c.size > o.limit {
+				return errTooLarge
+			}
+			return err
+		})
+		switch {
+		case err == nil:
+			c.say(std)
+			return nil
+		case !errors.Is(err, errTooLarge):
+			return fmt.Errorf("trimming %s: %w", job.path, err)
+		case level == trim.Levels():
+			return fmt.Errorf("trimming %s: --max-size %s is too small: without any detail the part still takes %d bytes; choose less of the run, or a compressed output", job.path, o.maxSize, c.size)
+		}
+		level = measure.Next(level, c.size, o.limit)
+	}
+}
+
+var errTooLarge = errors.New("too large")
+
+// A trimCopy is one attempt at a job.
+type trimCopy struct {
+	*trimOptions
+	job    trimJob
+	filter *trim.Filter
+	level  int
+	size   int64
+	result chrome.Copied
+}
+
+func (c *trimCopy) write(ctx context.Context, w io.Writer, std streams) error {
+	src, err := os.Open(c.job.path)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	info, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	bar := newProgress(std.err, info.Size(), !c.quiet)
+	defer bar.done()
+	plain, err := open.Reader(bar.reading(ctx, src))
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	count := &counted{Writer: w}
+	packed, err := packer(count, c.job.out)
+	if err != nil {
+		return err
+	}
+	d := chrome.NewDocument(packed)
+	if c.result, err = d.Copy(plain, c.filter.Copying(c.job.origin)); err != nil {
+		return err
+	}
+	for _, m := range c.result.Moved {
+		if pid, err := strconv.ParseInt(m.PID, 10, 64); err == nil {
+			d.NameLane(pid, m)
+		}
+	}
+	c.note(d)
+	if err := d.Close(); err != nil {
+		return err
+	}
+	err = packed.Close()
+	c.size = count.n
+	return err
+}
+
+// say tells on stderr what the user should know of a copy.
+func (c *trimCopy) say(std streams) {
+	if c.quiet {
+		return
+	}
+	fmt.Fprintf(std.err, "omnitrace: %s: %d of %d rows, %s", c.job.out, c.result.Kept, c.result.Rows, unit.Size.Exact(c.size))
+	if n := c.result.Repaired; n > 0 {
+		fmt.Fprintf(std.err, "; %d repaired", n)
+	}
+	if n := c.result.Unsound; n > 0 {
+		fmt.Fprintf(std.err, "; %d beyond repair left out", n)
+	}
+	if c.level > 0 {
+		fmt.Fprintf(std.err, "; dropped to fit: %s", strings.Join(trim.Shed(c.level), ", "))
+	}
+	fmt.Fprintln(std.err)
+}
+
+// counted counts the bytes written to it.
+type counted struct {
+	io.Writer
+	n int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
+}
