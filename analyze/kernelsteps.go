@@ -206,9 +206,7 @@ func (s *Session) findUnmarked(src *Source) []request {
 	if len(all) == 0 {
 		return nil
 	}
-	if src.threads[track] == nil {
-		src.threads[track] = &thread{}
-	}
+	src.thread(track)
 	all[0].Start = kernels[0].at
 	all[len(all)-1].End = kernels[len(kernels)-1].at + 1
 	return all

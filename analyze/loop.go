@@ -14,6 +14,8 @@ type foundLoop struct {
 	sure   confidence
 	steps  []step // span, forwards, cached, expert; lying edge to edge or with gaps
 	framed bool   // the loop has a frame of its own
+	// counted says that some of it was told by kernels, or by a note.
+	counted bool
 }
 
 func (l *foundLoop) span() trace.Span {
@@ -69,6 +71,7 @@ func (l *foundLoop) learn(other *foundLoop) {
 		mine, its := &l.steps[i], &other.steps[i]
 		if mine.forwards < 0 {
 			mine.forwards, mine.cached = its.forwards, its.cached
+			l.counted = l.counted || other.counted || kernelsOnly[other.method]
 		}
 	}
 }

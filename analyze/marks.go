@@ -44,6 +44,14 @@ func (th *thread) in(role rules.Role, span trace.Span) []mark {
 	return all[i:j]
 }
 
+// thread returns a thread of the source, with or without marks.
+func (src *Source) thread(id trace.TrackID) *thread {
+	if src.threads[id] == nil {
+		src.threads[id] = &thread{}
+	}
+	return src.threads[id]
+}
+
 // readThreads collects the marks of a source by thread.
 func (s *Session) readThreads(t *trace.Trace) map[trace.TrackID]*thread {
 	words := newWords(t)

@@ -3,7 +3,6 @@ package analyze
 import (
 	"cmp"
 	"slices"
-	"strconv"
 
 	"omnitrace/trace"
 )
@@ -22,8 +21,6 @@ type startOnStream struct {
 	at     trace.Time
 }
 
-type threadOfProcess struct{ pid, tid string }
-
 // Overlaps finds the overlaps of a source. GPU work can overlap other work of
 // its stream (programmatic dependent launches do so), python frames the ranges
 // that they begin or end.
@@ -32,8 +29,7 @@ func (s *Session) Overlaps(source int) *Overlaps {
 	o := &Overlaps{work: overlappingWork(t), starts: map[threadOfProcess][]trace.Span{}, ends: map[threadOfProcess][]trace.Span{}, marks: s.structure()}
 	for i := range t.Events {
 		if e := &t.Events[i]; e.Kind == trace.Range {
-			track := &t.Tracks[e.Track]
-			key := threadOfProcess{pidOf(t, e), cmp.Or(track.Text, strconv.FormatInt(track.ID, 10))}
+			key := threadOf(t, e.Track)
 			o.starts[key] = append(o.starts[key], e.Span)
 		}
 	}

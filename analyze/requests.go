@@ -13,7 +13,8 @@ import (
 // generation stage that holds a loop.
 type request struct {
 	trace.Span
-	track trace.TrackID
+	track  trace.TrackID
+	number int32
 	// generation requests are iterations: encode and decode mean nothing there.
 	generation bool
 	// known is false for the whole of a file in which nothing marks requests;
@@ -42,6 +43,26 @@ var phaseRoles = []struct {
 func (s *Session) findRequests(i int) {
 	src := s.Sources[i]
 	s.orderLaunches(src)
+	all, noted := src.noted()
+	if !noted {
+		all = s.lookForRequests(src)
+	}
+	n := s.numbering(src)
+	for k := range all {
+		r := &all[k]
+		s.addRequest(i, r.number, r)
+		s.expect(src, r.number, r)
+		n.requests = max(n.requests, r.number+1)
+	}
+	src.requests = all
+	for _, th := range src.threads {
+		th.requests, th.steps = outermost(th.requests), outermost(th.steps)
+		th.phases = th.joinPhases(s)
+	}
+}
+
+// lookForRequests returns the requests of a source, numbered, with their loops.
+func (s *Session) lookForRequests(src *Source) []request {
 	var all []request
 	for _, track := range src.trackOrder() {
 		all = append(all, src.threads[track].findRequests(track)...)
@@ -52,23 +73,19 @@ func (s *Session) findRequests(i int) {
 	slices.SortStableFunc(all, func(a, b request) int { return cmp.Compare(a.Start, b.Start) })
 	s.findPeriods(src, all)
 	n := s.numbering(src).requests
-	for k := range all {
-		r := &all[k]
+	found := all[:0]
+	for _, r := range all {
 		if r.loop == nil {
-			r.loop = s.findLoop(src, r)
+			r.loop = s.findLoop(src, &r)
 		}
 		if r.generation && r.loop == nil {
 			continue
 		}
-		s.addRequest(i, n, r)
-		s.expect(src, n, r)
+		r.number = n
 		n++
+		found = append(found, r)
 	}
-	s.numbering(src).requests = n
-	for _, th := range src.threads {
-		th.requests, th.steps = outermost(th.requests), outermost(th.steps)
-		th.phases = th.joinPhases(s)
-	}
+	return found
 }
 
 // expect warns where a request's steps are not as many as the user asked for.

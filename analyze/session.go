@@ -69,6 +69,7 @@ type Source struct {
 	points   []point                      // of the work, while it is being attributed
 	launched map[trace.TrackID][]launched // kernels by thread, in the order of their launches
 	host     *host                        // once asked for
+	requests []request
 }
 
 // A device is a GPU of one source. Two sources' devices may be the same card.

@@ -24,6 +24,10 @@ type Header struct {
 	Health Health
 }
 
+// NoteKey is the key in [Header.Meta] under which a trace says how this program
+// made it.
+const NoteKey = "omnitrace"
+
 // NewHeader returns an empty header for a file of the given format.
 func NewHeader(format string) *Header {
 	return &Header{

@@ -209,10 +209,10 @@ func lossOfData(name string) bool {
 }
 
 // A sort says what the rules know of a host row's name.
-type sort struct{ marks, waits bool }
+type sort struct{ marks, waits, lends bool }
 
 func (f *Filter) sortOf(kind trace.Kind, name string) sort {
-	if kind != trace.Frame && kind != trace.Range {
+	if kind != trace.Frame && kind != trace.Range && kind != trace.Op {
 		return sort{}
 	}
 	type key struct {
@@ -225,6 +225,7 @@ func (f *Filter) sortOf(kind trace.Kind, name string) sort {
 	s := sort{
 		marks: f.any(func(p *analyze.Excerpt) bool { return p.Marks(kind, name) }),
 		waits: f.any(func(p *analyze.Excerpt) bool { return p.Waits(kind, name) }),
+		lends: kind == trace.Op && f.any(func(p *analyze.Excerpt) bool { return p.Lends(name) }),
 	}
 	f.names.Store(key{kind, name}, s)
 	return s
@@ -248,6 +249,8 @@ func (f *Filter) onHost(r *chrome.Row) bool {
 func (f *Filter) dropped(r *chrome.Row, s sort) bool {
 	d := r.Span().Len()
 	switch {
+	case s.lends:
+		return false
 	case f.Drop&Waits != 0 && s.waits:
 		return true
 	case r.Kind() == trace.Frame && (f.Drop&Python != 0 || d < f.MinFrame):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"omnitrace/analyze"
 	"omnitrace/trace/chrome"
 	"omnitrace/trim"
 )
@@ -26,6 +27,8 @@ type trimNote struct {
 
 type documentNote struct {
 	Trims []trimNote `json:"trims"`
+	// Requests are those of the copy: see [analyze.Excerpt].
+	Requests []analyze.NotedRequest `json:"requests,omitempty"`
 }
 
 func (c *trimCopy) note(d *chrome.Document) {
@@ -45,11 +48,25 @@ func (c *trimCopy) note(d *chrome.Document) {
 	for _, p := range c.job.parts {
 		n.GPU, n.Of = n.GPU+p.Events, n.Of+p.Of
 	}
+	if !c.job.parts[0].All {
+		note.Requests = c.requests()
+	}
 	note.Trims = append(note.Trims, n)
 	text, err := json.Marshal(note)
 	if err == nil {
 		d.Top(chrome.NoteKey, text)
 	}
+}
+
+// requests returns what the copy must note of its requests.
+func (c *trimCopy) requests() []analyze.NotedRequest {
+	var all []analyze.NotedRequest
+	for _, p := range c.job.parts {
+		if p.Unmarked || c.Clip {
+			all = append(all, p.Requests...)
+		}
+	}
+	return all
 }
 
 // choosing are the flags that say what is kept; the others are about where it

@@ -76,7 +76,7 @@ type CopiedProcess struct {
 }
 
 // NoteKey is the top-level key under which a document says how it was made.
-const NoteKey = "omnitrace"
+const NoteKey = trace.NoteKey
 
 // Damage returns what was wrong with a source that a copy of it can't show.
 func (c *Copied) Damage() []string {

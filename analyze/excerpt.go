@@ -1,10 +1,8 @@
 package analyze
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
-	"sort"
 	"time"
 
 	"omnitrace/analyze/rules"
@@ -23,46 +21,18 @@ type Excerpt struct {
 	Host Windows // on the host, from the first to the last launch of each run of launches
 	GPU  Windows // on the devices
 
+	// Requests are those that the part is of. A copy must note them where Unmarked
+	// is set: its marks do not tell steps apart.
+	Requests []NotedRequest
+	Unmarked bool
+
 	gpu     map[gpuKey]struct{}
 	calls   map[callKey]struct{}
 	spans   map[callPlace][]trace.Span // of the kept calls that launched work
 	ids     map[int64]struct{}         // of all kept calls
 	marks   func(trace.Kind, string) bool
 	waiting func(trace.Kind, string) bool
-}
-
-// Windows are disjoint closed intervals, sorted.
-type Windows []trace.Span
-
-// Touch reports whether s shares a moment with one of the windows.
-func (w Windows) Touch(s trace.Span) bool {
-	i := sort.Search(len(w), func(i int) bool { return w[i].End >= s.Start })
-	return i < len(w) && w[i].Start <= s.End
-}
-
-// Hull returns the part of s from the first window that it touches to the end
-// of the last.
-func (w Windows) Hull(s trace.Span) trace.Span {
-	i := sort.Search(len(w), func(i int) bool { return w[i].End >= s.Start })
-	j := sort.Search(len(w), func(j int) bool { return w[j].Start > s.End })
-	if i >= j {
-		return trace.Span{Start: s.Start, End: s.Start}
-	}
-	return s.Intersect(trace.Span{Start: w[i].Start, End: w[j-1].End})
-}
-
-// Join sorts windows and joins those that touch.
-func (w Windows) Join() Windows {
-	slices.SortFunc(w, func(a, b trace.Span) int { return cmp.Compare(a.Start, b.Start) })
-	out := w[:0]
-	for _, s := range w {
-		if n := len(out); n > 0 && s.Start <= out[n-1].End {
-			out[n-1].End = max(out[n-1].End, s.End)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
+	lends   func(string) bool
 }
 
 // A gpuKey knows a GPU event of a source by its content.
@@ -123,7 +93,7 @@ func (s *Session) WholeExcerpts(idle bool) []Excerpt {
 	var all []Excerpt
 	for i, src := range s.Sources {
 		if src.counted() && (idle || !src.hidden) {
-			all = append(all, Excerpt{Source: i, All: true, marks: s.structure(), waiting: s.waits()})
+			all = append(all, Excerpt{Source: i, All: true, marks: s.structure(), waiting: s.waits(), lends: s.Rules.WorkerOp})
 		}
 	}
 	return all
@@ -133,7 +103,7 @@ func (s *Session) part(source int, around time.Duration) Excerpt {
 	src := s.Sources[source]
 	kept, launches := s.closure(source, around)
 	p := Excerpt{
-		Source: source, marks: s.structure(), waiting: s.waits(),
+		Source: source, marks: s.structure(), waiting: s.waits(), lends: s.Rules.WorkerOp,
 		gpu: map[gpuKey]struct{}{}, calls: map[callKey]struct{}{}, spans: map[callPlace][]trace.Span{}, ids: map[int64]struct{}{},
 	}
 	t := src.Trace
@@ -162,6 +132,7 @@ func (s *Session) part(source int, around time.Duration) Excerpt {
 		p.Host = p.Host.Join()
 	}
 	p.keepCalls(t, owning, launches)
+	p.Requests, p.Unmarked = src.note(p.Host), src.unmarked()
 	return p
 }
 
@@ -251,38 +222,6 @@ func (s *Session) selected(source int) []bool {
 	return marked
 }
 
-func gpuLane(t *trace.Trace, e *trace.Event) int  { return t.Tracks[e.Track].Device }
-func hostLane(_ *trace.Trace, e *trace.Event) int { return int(e.Track) }
-
-// runs returns the time of each run of kept events that follow each other on
-// their lane without one that is not kept between them.
-func runs(t *trace.Trace, test func(int32) (counts, kept bool), lane func(*trace.Trace, *trace.Event) int) Windows {
-	var all Windows
-	open := map[int]trace.Span{}
-	for i := range t.Events {
-		counts, kept := test(int32(i))
-		if !counts {
-			continue
-		}
-		e := &t.Events[i]
-		l := lane(t, e)
-		run, running := open[l]
-		switch {
-		case kept && running:
-			open[l] = run.Union(e.Span)
-		case kept:
-			open[l] = e.Span
-		case running:
-			all = append(all, run)
-			delete(open, l)
-		}
-	}
-	for _, run := range open {
-		all = append(all, run)
-	}
-	return all.Join()
-}
-
 func keyOfGPU(t *trace.Trace, e *trace.Event) gpuKey {
 	track := &t.Tracks[e.Track]
 	return gpuKey{e.Span, e.Correlation, t.Devices[track.Device].Index, track.ID, t.Names.Text(e.Name)}
@@ -329,20 +268,26 @@ func (p *Excerpt) Marks(kind trace.Kind, name string) bool { return p.marks(kind
 // Waits reports whether a host row only waits for work to arrive.
 func (p *Excerpt) Waits(kind trace.Kind, name string) bool { return p.waiting(kind, name) }
 
+// Lends reports whether an operator tells that its thread launches for another
+// one: to whom the work belongs can't be told without it.
+func (p *Excerpt) Lends(op string) bool { return p.lends(op) }
+
+// structure returns [Excerpt.Marks]; like waits, it must not hold the session.
 func (s *Session) structure() func(trace.Kind, string) bool {
+	known := s.Rules
 	return func(kind trace.Kind, name string) bool {
 		switch kind {
 		case trace.Frame:
-			if role, ok := s.Rules.Frame(name); ok && role != rules.Wait {
+			if role, ok := known.Frame(name); ok && role != rules.Wait {
 				return true
 			}
-			_, ok := s.Rules.StageName(name)
+			_, ok := known.StageName(name)
 			return ok
 		case trace.Range:
-			if _, ok := s.Rules.ParseIteration(name); ok {
+			if _, ok := known.ParseIteration(name); ok {
 				return true
 			}
-			role, ok := s.Rules.Range(name)
+			role, ok := known.Range(name)
 			return ok && role != rules.NoRole
 		}
 		return false
@@ -350,8 +295,9 @@ func (s *Session) structure() func(trace.Kind, string) bool {
 }
 
 func (s *Session) waits() func(trace.Kind, string) bool {
+	known := s.Rules
 	return func(kind trace.Kind, name string) bool {
-		role, ok := s.Rules.Frame(name)
+		role, ok := known.Frame(name)
 		return kind == trace.Frame && ok && role == rules.Wait
 	}
 }
