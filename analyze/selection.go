@@ -17,15 +17,18 @@ type Selection struct {
 	Steps, Iterations                []Numbers
 	Phases                           []string
 	Ranges                           []string // names of host ranges that were open at the launch
-	Time                             *Window  // GPU start, from the run's first GPU event
+	Time                             *Window  // of the GPU start
 }
 
 // Numbers is the closed interval From..To.
 type Numbers struct{ From, To int }
 
 // A Window is the half-open interval [From, To) of time from the run's first
-// GPU event.
-type Window struct{ From, To time.Duration }
+// GPU event, or of Unix time.
+type Window struct {
+	From, To time.Duration
+	Unix     bool // they count from 1970
+}
 
 // Select drops the work that is not in sel. Exclusive shares stay those of the
 // whole device. A stage or phase that the run does not have is an error, which
@@ -75,6 +78,13 @@ func (s *Session) checkSelection(sel Selection) error {
 			return fmt.Errorf("no stage %d in this run: it has %v", stage, known)
 		}
 	}
+	if sel.Time != nil && sel.Time.Unix {
+		for _, src := range s.Sources {
+			if src.counted() && src.Clock != trace.ClockUnix {
+				return fmt.Errorf("%s does not say what its times count from: absolute times select nothing of it; give the time from the run's start", src.Path)
+			}
+		}
+	}
 	for _, p := range sel.Phases {
 		if !slices.Contains(phaseNames, p) {
 			return fmt.Errorf("no phase %q: there are %s", p, strings.Join(phaseNames, ", "))
@@ -113,7 +123,10 @@ func (s *Session) tests(sel Selection) []func(*Work) bool {
 		tests = append(tests, s.inRanges(sel.Ranges))
 	}
 	if sel.Time != nil {
-		origins := s.origins()
+		origins := map[int32]trace.Time{} // 0 for all
+		if !sel.Time.Unix {
+			origins = s.origins()
+		}
 		tests = append(tests, func(w *Work) bool {
 			at := w.Start.Sub(origins[s.clock(w)])
 			return sel.Time.From <= at && at < sel.Time.To

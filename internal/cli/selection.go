@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,7 @@ func (o *selectOptions) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.iterations, "iteration", nil, "only these scheduler passes: `N` or N..M")
 	f.StringSliceVar(&o.phases, "phase", nil, "only these phases: `denoise`, decode, …")
 	f.StringSliceVar(&o.ranges, "range", nil, "only what was launched inside a host range of this `name`")
-	f.StringVar(&o.time, "time", "", "only what began in this time from the first GPU event: `1.2s..1.5s`")
+	f.StringVar(&o.time, "time", "", "only GPU work that began in this time: from the run's first GPU event (`1.2s..1.5s`), or absolute (2026-11-24T04:37:24Z..2026-11-24T04:37:25Z, 1795495044.2..1795495044.5)")
 }
 
 // selection returns what the flags say, or a usage error.
@@ -77,16 +78,32 @@ func parseWindow(text string) (*analyze.Window, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is not of the form FROM..TO", text)
 	}
-	a, err := unit.ParseDuration(from)
+	a, absolute, err := parseMoment(from)
 	if err != nil {
 		return nil, err
 	}
-	b, err := unit.ParseDuration(to)
-	if err != nil {
+	b, alike, err := parseMoment(to)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if b <= a {
+	case absolute != alike:
+		return nil, fmt.Errorf("%q mixes a time from the start and an absolute one", text)
+	case b <= a:
 		return nil, fmt.Errorf("%q is empty", text)
 	}
-	return &analyze.Window{From: a, To: b}, nil
+	return &analyze.Window{From: a, To: b, Unix: absolute}, nil
+}
+
+// parseMoment reads a time from the run's start, or an absolute one.
+func parseMoment(text string) (at time.Duration, absolute bool, err error) {
+	at, err = unit.ParseDuration(text)
+	if err == nil {
+		return at, false, nil
+	}
+	if n, unixErr := unit.ParseUnix(text); unixErr == nil {
+		return time.Duration(n), true, nil
+	} else if len(text) > 9 && strings.Trim(text, "0123456789.TZ:+-") == "" {
+		return 0, false, unixErr
+	}
+	return 0, false, err
 }

@@ -94,3 +94,26 @@ func scaled(whole, frac string, mult uint64) (int64, error) {
 	}
 	return r.Num().Int64(), nil
 }
+
+// ParseUnix reads a point in time and returns nanoseconds since 1970: RFC 3339
+// ("2026-11-24T04:37:24.5Z"), or the number itself. How many digits it has says
+// what it counts, for times from 2001 to 2286: 10 are seconds, which may have a
+// fraction, 13 milliseconds, 16 microseconds, 19 nanoseconds.
+func ParseUnix(s string) (int64, error) {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		if n := t.UnixNano(); time.Unix(0, n).Equal(t) {
+			return n, nil
+		}
+		return 0, fmt.Errorf("time %q: beyond what nanoseconds since 1970 reach", s)
+	}
+	digits, fraction, _ := strings.Cut(s, ".")
+	mult, ok := map[int]uint64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}[len(digits)]
+	if !ok || strings.Trim(digits+fraction, "0123456789") != "" {
+		return 0, fmt.Errorf("time %q: write 2026-11-24T04:37:24.5Z, or 1795495044.5, the seconds since 1970", s)
+	}
+	n, err := scaled(digits, strings.TrimRight(fraction, "0"), mult)
+	if err != nil {
+		return 0, fmt.Errorf("time %q: %w", s, err)
+	}
+	return n, nil
+}

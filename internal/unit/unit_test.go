@@ -279,3 +279,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The expected numbers are those of `date -u -d TIME +%s%N`.
+func TestParseUnix(t *testing.T) {
+	for text, want := range map[string]int64{
+		"2026-11-24T04:37:24.5Z":              1795495044500000000,
+		"2026-11-24T05:37:24.000000001+01:00": 1795495044000000001,
+		"1795495044":                          1795495044000000000,
+		"1795495044.5":                        1795495044500000000,
+		"1795495044500":                       1795495044500000000,
+		"1795495044500000.001":                1795495044500000001,
+		"1795495044500000001":                 1795495044500000001,
+	} {
+		if got, err := ParseUnix(text); got != want || err != nil {
+			t.Errorf("ParseUnix(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "5", "-1795495044", "1795495044.1234567891", "2026-11-24", "9995-11-24T04:37:24Z", "9999999999999999999", "1795495044.5.1", "١795495044"} {
+		if got, err := ParseUnix(text); err == nil {
+			t.Errorf("ParseUnix(%q) = %d, want an error", text, got)
+		}
+	}
+}
