@@ -77,6 +77,8 @@ type Filter struct {
 
 	// Overlap is that of [chrome.Copying].
 	Overlap func(*chrome.Row) int
+	// ID, where set, returns what the parts call a row's correlation.
+	ID func(int64) int64
 }
 
 // NewFilter returns a filter for the file that the parts are of: one, or
@@ -130,6 +132,13 @@ func (f *Filter) keep(r *chrome.Row) bool {
 	return f.onHost(r)
 }
 
+func (f *Filter) correlation(r *chrome.Row) int64 {
+	if f.ID == nil {
+		return r.Correlation()
+	}
+	return f.ID(r.Correlation())
+}
+
 // any reports whether a part says so.
 func (f *Filter) any(says func(*analyze.Excerpt) bool) bool {
 	for i := range f.parts {
@@ -148,7 +157,7 @@ func (f *Filter) work(r *chrome.Row) bool {
 		return false
 	}
 	device, stream := r.Stream()
-	span, id, name := r.Span(), r.Correlation(), r.Name()
+	span, id, name := r.Span(), f.correlation(r), r.Name()
 	return f.any(func(p *analyze.Excerpt) bool { return p.GPUWork(span, id, device, stream, name) })
 }
 
@@ -162,7 +171,7 @@ func (f *Filter) shadow(r *chrome.Row) bool {
 		return false
 	}
 	if r.Kind() == trace.Sync {
-		id := r.Correlation()
+		id := f.correlation(r)
 		return f.any(func(p *analyze.Excerpt) bool { return p.Correlated(id) })
 	}
 	if f.Clip {
@@ -180,7 +189,7 @@ func (f *Filter) call(r *chrome.Row) bool {
 	if !f.host.Touch(span) {
 		return false
 	}
-	pid, id := r.PID(), r.Correlation()
+	pid, id := r.PID(), f.correlation(r)
 	return f.any(func(p *analyze.Excerpt) bool {
 		if lean {
 			return p.Launched(span, pid, id)

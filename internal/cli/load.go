@@ -27,6 +27,8 @@ type loader struct {
 	bar   *progress
 	nsys  string // path of nsys, "" to search
 	quiet bool   // no progress of nsys
+	// within, where set, decides which events of nsys are kept.
+	within func(trace.Kind, trace.Span) bool
 }
 
 // formats are the inputs that can be read, by what package session calls them.
@@ -167,13 +169,20 @@ func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace
 	if err != nil {
 		return nil, err
 	}
-	return trace.Read(r)
+	return l.collect(r)
 }
 
 func loadReport(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
 	r, err := nsys.OpenReport(ctx, file.Path, l.want, l.exportOptions(file.Path))
 	if err != nil {
 		return nil, err
+	}
+	return l.collect(r)
+}
+
+func (l *loader) collect(r trace.Reader) (*trace.Trace, error) {
+	if l.within != nil {
+		r = windowed{r, l.within}
 	}
 	return trace.Read(r)
 }

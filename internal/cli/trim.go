@@ -168,7 +168,11 @@ func (o *trimOptions) run(ctx context.Context, std streams) error {
 	if err := o.name(jobs, dirs); err != nil {
 		return err
 	}
-	for _, job := range jobs {
+	for i := range jobs {
+		job := &jobs[i]
+		if err := o.events(ctx, job, std); err != nil {
+			return fmt.Errorf("trimming %w", err)
+		}
 		if err := o.copy(ctx, job, std); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,12 +19,12 @@ import (
 
 // copy writes a job's file. Without a limit that is one pass over the input,
 // with one as many as it takes to find the level of detail that fits.
-func (o *trimOptions) copy(ctx context.Context, job trimJob, std streams) error {
+func (o *trimOptions) copy(ctx context.Context, job *trimJob, std streams) error {
 	if err := os.MkdirAll(filepath.Dir(job.out), 0o777); err != nil {
 		return err
 	}
 	filter, measure := trim.NewFilter(job.parts, o.Options), (*trim.Measure)(nil)
-	filter.Overlap = job.overlap
+	filter.Overlap, filter.ID = job.lane, job.id
 	if o.limit > 0 {
 		filter, measure = filter.Measured()
 	}
@@ -54,7 +55,7 @@ var errTooLarge = errors.New("too large")
 // A trimCopy is one attempt at a job.
 type trimCopy struct {
 	*trimOptions
-	job    trimJob
+	job    *trimJob
 	filter *trim.Filter
 	level  int
 	size   int64
@@ -62,18 +63,9 @@ type trimCopy struct {
 }
 
 func (c *trimCopy) write(ctx context.Context, w io.Writer, std streams) error {
-	src, err := os.Open(c.job.path)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	bar := newProgress(std.err, info.Size(), !c.quiet)
+	bar := newProgress(std.err, sizeAt(c.job.path), !c.quiet)
 	defer bar.done()
-	plain, err := open.Reader(bar.reading(ctx, src))
+	plain, err := c.job.rows(ctx, bar)
 	if err != nil {
 		return err
 	}
@@ -99,6 +91,28 @@ func (c *trimCopy) write(ctx context.Context, w io.Writer, std streams) error {
 	err = packed.Close()
 	c.size = count.n
 	return err
+}
+
+// openRows opens a Chrome trace, decompressed.
+func openRows(ctx context.Context, path string, bar *progress) (io.ReadCloser, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := open.Reader(bar.reading(ctx, file))
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &opened{plain, func() error { return cmp.Or(plain.Close(), file.Close()) }}, nil
+}
+
+func sizeAt(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // say tells on stderr what the user should know of a copy.

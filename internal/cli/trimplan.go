@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"fmt"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +18,11 @@ import (
 // A trimJob is one file to copy a part of.
 type trimJob struct {
 	path    string
+	source  *analyze.Source // nil for a Chrome trace
 	origin  trace.Time
-	overlap func(*chrome.Row) int
+	rows    func(context.Context, *progress) (io.ReadCloser, error)
+	overlap []func(*chrome.Row) int // of each part
+	id      func(int64) int64       // see [trim.Filter]
 	parts   []analyze.Excerpt
 	out     string
 }
@@ -34,15 +38,13 @@ func (o *trimOptions) plan(s *analyze.Session) ([]trimJob, error) {
 	var jobs []trimJob
 	for _, p := range parts {
 		src := s.Sources[p.Source]
-		if src.Format != string(session.Chrome) {
-			return nil, fmt.Errorf("%s: a part of a file of format %s can't be copied yet; export it to a Chrome trace first", src.Path, src.Format)
-		}
 		i := slices.IndexFunc(jobs, func(j trimJob) bool { return j.path == src.Path })
 		if i < 0 {
 			i = len(jobs)
-			jobs = append(jobs, trimJob{path: src.Path, origin: chrome.Origin(src.Trace.Header), overlap: lanesOf(s.Overlaps(p.Source))})
+			jobs = append(jobs, newTrimJob(src))
 		}
 		jobs[i].parts = append(jobs[i].parts, p)
+		jobs[i].overlap = append(jobs[i].overlap, lanesOf(s.Overlaps(p.Source)))
 	}
 	return jobs, nil
 }
@@ -52,6 +54,27 @@ func (o *trimOptions) wholeFiles() bool {
 	s := &o.selectOptions
 	return len(s.devices)+len(s.requests)+len(s.steps)+len(s.iterations)+len(s.phases)+len(s.ranges) == 0 &&
 		s.time == "" && o.kernel == "" && o.context == ""
+}
+
+func newTrimJob(src *analyze.Source) trimJob {
+	j := trimJob{path: src.Path}
+	if src.Format != string(session.Chrome) {
+		j.source = src
+		return j
+	}
+	j.origin = chrome.Origin(src.Trace.Header)
+	j.rows = func(ctx context.Context, bar *progress) (io.ReadCloser, error) { return openRows(ctx, src.Path, bar) }
+	return j
+}
+
+// lane puts what overlaps other rows of its lane beside it.
+func (j *trimJob) lane(r *chrome.Row) int {
+	for _, of := range j.overlap {
+		if n := of(r); n > 0 {
+			return n
+		}
+	}
+	return 0
 }
 
 // name gives each job its output file: OUT, or a file below it that keeps the
@@ -70,6 +93,9 @@ func (o *trimOptions) name(jobs []trimJob, dirs []string) error {
 			rel, err := filepath.Rel(root, jobs[i].path)
 			if err != nil {
 				return err
+			}
+			if jobs[i].source != nil {
+				rel = strings.TrimSuffix(rel, filepath.Ext(rel)) + ".json.gz"
 			}
 			jobs[i].out = filepath.Join(o.output, rel)
 		}

@@ -235,6 +235,15 @@ func (p *writer) correlation(id int64, track trace.Track) int64 {
 	return id + int64(track.Process+1)<<40
 }
 
+// ProcessCorrelation returns the ID, within its process, of which [Write] made
+// a correlation.
+func ProcessCorrelation(id int64) int64 {
+	if id < 0 {
+		return id
+	}
+	return id & (1<<40 - 1)
+}
+
 // flow draws the arrow from a launch call to what it launched.
 func (p *writer) flow(call, gpu *trace.Event, id int64) {
 	for _, end := range []struct {
