@@ -2,8 +2,8 @@ package trim_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,10 +25,7 @@ import (
 // corpus returns the folder of public traces.
 func corpus(t *testing.T) string {
 	t.Helper()
-	root := os.Getenv("OMNITRACE_CORPUS")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "corpus")
-	}
+	root := cmp.Or(os.Getenv("OMNITRACE_CORPUS"), filepath.Join("..", "..", "shared", "corpus"))
 	if _, err := os.Stat(filepath.Join(root, "own")); err != nil {
 		t.Skipf("no corpus: %v", err)
 	}
@@ -39,13 +35,13 @@ func corpus(t *testing.T) string {
 // A file is a trace in memory, with its place in the run.
 type file struct {
 	session.File
-	text []byte // uncompressed
+	text  []byte // uncompressed
+	trace *trace.Trace
 }
 
 func runs(t *testing.T, pattern string) map[string][]file {
 	t.Helper()
-	root := corpus(t)
-	dirs, err := filepath.Glob(filepath.Join(root, pattern))
+	dirs, err := filepath.Glob(filepath.Join(corpus(t), pattern))
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("nothing at %s: %v", pattern, err)
 	}
@@ -60,7 +56,7 @@ func runs(t *testing.T, pattern string) map[string][]file {
 			continue
 		}
 		for _, f := range s.Traces() {
-			all[filepath.Base(dir)] = append(all[filepath.Base(dir)], file{f, readGzip(t, f.Path)})
+			all[filepath.Base(dir)] = append(all[filepath.Base(dir)], newFile(t, f, readGzip(t, f.Path)))
 		}
 	}
 	return all
@@ -84,15 +80,22 @@ func readGzip(t *testing.T, path string) []byte {
 	return text
 }
 
+var defaultRules = rules.Default()
+
+func newFile(t *testing.T, f session.File, text []byte) file {
+	t.Helper()
+	tr, err := trace.Read(chrome.NewReader(bytes.NewReader(text), analyze.Needs(defaultRules)))
+	if err != nil {
+		t.Fatalf("%s: %v", f.Path, err)
+	}
+	return file{f, text, tr}
+}
+
 func analyse(t *testing.T, files []file) *analyze.Session {
 	t.Helper()
 	var inputs []analyze.Input
 	for _, f := range files {
-		tr, err := trace.Read(chrome.NewReader(bytes.NewReader(f.text), analyze.Needs(defaultRules)))
-		if err != nil {
-			t.Fatalf("%s: %v", f.Path, err)
-		}
-		inputs = append(inputs, analyze.Input{File: f.File, Trace: tr})
+		inputs = append(inputs, analyze.Input{File: f.File, Trace: f.trace})
 	}
 	s, err := analyze.NewSession(inputs, analyze.Options{})
 	if err != nil {
@@ -108,18 +111,27 @@ func cut(t *testing.T, s *analyze.Session, files []file, parts []analyze.Excerpt
 	for _, p := range parts {
 		src := s.Sources[p.Source]
 		i := slices.IndexFunc(files, func(f file) bool { return f.Path == src.Path })
-		var text bytes.Buffer
-		d := chrome.NewDocument(&text)
-		_, err := d.Copy(bytes.NewReader(files[i].text), trim.NewFilter([]analyze.Excerpt{p}, o).Copying(chrome.Origin(src.Trace.Header)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := d.Close(); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, file{files[i].File, text.Bytes()})
+		text, _ := copyOf(t, files[i].text, trim.NewFilter([]analyze.Excerpt{p}, o), chrome.Origin(src.Trace.Header))
+		out = append(out, newFile(t, files[i].File, text))
 	}
 	return out
+}
+
+func copyOf(t *testing.T, text []byte, f *trim.Filter, origin trace.Time) ([]byte, chrome.Copied) {
+	t.Helper()
+	var out bytes.Buffer
+	d := chrome.NewDocument(&out)
+	done, err := d.Copy(bytes.NewReader(text), f.Copying(origin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := f.Note(&done, trim.Trimmed{Source: "test"}); n != nil {
+		d.Top(chrome.NoteKey, n)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes(), done
 }
 
 // A choice is one way to choose a part of a run.
@@ -128,67 +140,91 @@ type choice struct {
 	sel    analyze.Selection
 	kernel string
 	around time.Duration
-	loose  bool // graph replays or surroundings add work
+	// more says that the copy holds more than was chosen: what runs near it, and
+	// the siblings of a graph's kernels.
+	more bool
+	// only are runs that have such work; the others must not.
+	only []string
 }
 
 func n(from, to int) []analyze.Numbers { return []analyze.Numbers{{From: from, To: to}} }
 
+var (
+	diffusion = []string{"diffusion_flash_1", "diffusion_cacheskip", "diffusion_nostack"}
+	passes    = []string{"omni_session", "omni_stages01"}
+)
+
 var choices = []choice{
-	{name: "step", sel: analyze.Selection{Steps: n(3, 3)}},
-	{name: "steps of a request", sel: analyze.Selection{Steps: n(2, 4), Requests: []int{0}}},
-	{name: "request", sel: analyze.Selection{Requests: []int{0}}},
-	{name: "iteration", sel: analyze.Selection{Iterations: n(2, 2)}},
-	{name: "iterations of a stage", sel: analyze.Selection{Iterations: n(1, 3), Stages: []int{1}}},
-	{name: "denoise", sel: analyze.Selection{Phases: []string{"denoise"}}},
-	{name: "decode", sel: analyze.Selection{Phases: []string{"decode"}}},
+	{name: "step", sel: analyze.Selection{Steps: n(3, 3)}, only: diffusion},
+	{name: "steps of a request", sel: analyze.Selection{Steps: n(2, 4), Requests: []int{0}}, only: diffusion},
+	{name: "request", sel: analyze.Selection{Requests: []int{0}}, only: diffusion},
+	{name: "iteration", sel: analyze.Selection{Iterations: n(2, 2)}, only: passes},
+	{name: "iterations of a stage", sel: analyze.Selection{Iterations: n(1, 3), Stages: []int{1}}, only: passes},
+	{name: "denoise", sel: analyze.Selection{Phases: []string{"denoise"}}, only: diffusion},
+	{name: "decode", sel: analyze.Selection{Phases: []string{"decode"}}, only: passes},
 	{name: "stage", sel: analyze.Selection{Stages: []int{0}}},
 	{name: "rank", sel: analyze.Selection{Ranks: []int{0}}},
 	{name: "device", sel: analyze.Selection{Devices: []int{0}}},
 	{name: "range", sel: analyze.Selection{Ranges: []string{"pipeline_forward", "execute_context_0(0)_generation_1(1)"}}},
-	{name: "time", sel: analyze.Selection{Time: &analyze.Window{From: 20 * time.Millisecond, To: 60 * time.Millisecond}}, loose: true},
-	{name: "kernel", kernel: "gemm|nvjet", loose: true},
-	{name: "kernel with context", kernel: "softmax|reduce", around: 50 * time.Microsecond, loose: true},
+	{name: "time", sel: analyze.Selection{Time: &analyze.Window{From: 5 * time.Millisecond, To: 60 * time.Millisecond}}, more: true},
+	{name: "kernel", kernel: "gemm|nvjet", more: true},
+	{name: "kernel with context", kernel: "softmax|reduce", around: 50 * time.Microsecond, more: true},
 }
 
-func (c choice) apply(s *analyze.Session) error {
+func (c choice) apply(t *testing.T, s *analyze.Session) {
+	t.Helper()
 	if err := s.Select(c.sel); err != nil {
-		return err
+		t.Fatal(err)
 	}
 	if c.kernel != "" {
 		s.SelectKernels(regexp.MustCompile(c.kernel))
 	}
-	return nil
 }
 
-// The numbers of a part are the same in the copy as in the whole, a copy of the
-// copy is the same bytes, and every copy is sound.
+// absolute returns the choice with its time as Unix time: that is the same in a
+// copy, whose first GPU work can be another.
+func (c choice) absolute(s *analyze.Session) choice {
+	if c.sel.Time != nil {
+		origin := time.Duration(s.Origin(0))
+		c.sel.Time = &analyze.Window{From: origin + c.sel.Time.From, To: origin + c.sel.Time.To, Unix: true}
+	}
+	return c
+}
+
+// large is the size from which a trace is cut in one way only: the test would
+// take minutes.
+const large = 100 << 20
+
+// The numbers of a part are the same in the copy as in the whole, in a Chrome
+// trace and in Perfetto's own format, a copy of the copy is the same bytes, and
+// every copy is sound.
 func TestSameNumbers(t *testing.T) {
 	for name, files := range runs(t, "own/*") {
-		if strings.HasPrefix(name, "diffusion_flash") && testing.Short() || name == "diffusion_flash_2" || name == "diffusion_flash_3" {
-			continue // the same sort of work as others
+		if name == "diffusion_flash_2" || name == "diffusion_flash_3" {
+			continue // the same work as diffusion_flash_1
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			small := slices.DeleteFunc(slices.Clone(files), func(f file) bool { return len(f.text) > large })
 			for _, c := range choices {
-				small := slices.DeleteFunc(slices.Clone(files), func(f file) bool { return len(f.text) > 100<<20 })
-				if len(small) < len(files) && c.name == "step" && !testing.Short() {
-					t.Run("step of a large trace", func(t *testing.T) { sameNumbers(t, name, files, c) })
+				if c.only == nil || slices.Contains(c.only, name) {
+					t.Run(c.name, func(t *testing.T) { sameNumbers(t, small, c) })
 				}
-				files := small
-				t.Run(c.name, func(t *testing.T) { sameNumbers(t, name, files, c) })
+			}
+			if len(small) < len(files) && !testing.Short() {
+				t.Run("step of a large trace", func(t *testing.T) { sameNumbers(t, files, choices[0]) })
 			}
 		})
 	}
 }
 
-func sameNumbers(t *testing.T, run string, files []file, c choice) {
+func sameNumbers(t *testing.T, files []file, c choice) {
 	whole := analyse(t, files)
-	if err := c.apply(whole); err != nil {
-		t.Skip(err)
-	}
+	c = c.absolute(whole)
+	c.apply(t, whole)
 	parts := whole.Excerpts(c.around)
 	if len(parts) == 0 {
-		t.Skip("the run has no such work")
+		t.Fatal("the run has no such work")
 	}
 	copies := cut(t, whole, files, parts, trim.Options{})
 	for i := range copies {
@@ -196,50 +232,43 @@ func sameNumbers(t *testing.T, run string, files []file, c choice) {
 			t.Errorf("%s: %v", copies[i].Path, err)
 		}
 	}
-	// Steps found from kernels alone are not found again in one of them.
-	numbered := run != "diffusion_nostack" || len(c.sel.Steps)+len(c.sel.Phases)+len(c.kernel) == 0
-	if !c.loose {
-		compareTables(t, whole, analyse(t, copies), numbered)
-	}
-	if !numbered || c.sel.Time != nil {
-		return
+	if !c.more {
+		compareTables(t, "copy", whole, analyse(t, copies), numbers)
 	}
 	again := analyse(t, copies)
-	if err := c.apply(again); err != nil {
-		t.Fatal(err)
-	}
-	if c.around == 0 {
-		compareTables(t, whole, again, numbered)
-	}
+	c.apply(t, again)
+	compareTables(t, "chosen from the copy", whole, again, numbers)
 	twice := cut(t, again, copies, again.Excerpts(c.around), trim.Options{})
 	for i := range twice {
 		if !bytes.Equal(copies[i].text, twice[i].text) {
 			t.Errorf("%s: a copy of the copy has %d bytes, not %d", copies[i].Path, len(twice[i].text), len(copies[i].text))
 		}
 	}
+	native := analyse(t, throughPerfetto(t, copies))
+	c.apply(t, native)
+	compareTables(t, "chosen from the copy in Perfetto's format", whole, native, slices.DeleteFunc(slices.Clone(numbers), func(s string) bool { return s == "memory" }))
 }
 
 // numbers are the tables, without those that speak of what surrounds the part
 // (idle causes) or of the file.
-var numbers = []string{"stages", "devices", "phases", "steps", "iterations", "kernels", "memory"}
+var numbers = []string{"stages", "devices", "phases", "steps", "iterations", "categories", "kernels", "memory"}
 
-func compareTables(t *testing.T, whole, part *analyze.Session, numbered bool) {
+func compareTables(t *testing.T, what string, whole, part *analyze.Session, tables []string) {
 	t.Helper()
 	a, b := whole.Summarize(analyze.All()), part.Summarize(analyze.All())
-	for _, name := range numbers {
-		if !numbered && name != "stages" && name != "devices" && name != "kernels" && name != "memory" {
-			continue
-		}
-		x, y := rows(a, name), rows(b, name)
-		if !reflect.DeepEqual(x, y) {
-			t.Errorf("table %s differs:\nwhole %v\ncopy  %v", name, x, y)
+	for _, name := range tables {
+		if x, y := rows(a, name), rows(b, name); !reflect.DeepEqual(x, y) {
+			t.Errorf("%s: table %s differs:\nwhole %v\ncopy  %v", what, name, x, y)
 		}
 	}
 }
 
-// rows returns the rows of a table as text. Exclusive shares are of a device's
-// whole busy time, which a part does not know; names of stages can be a
-// convention about all stages of a run.
+// unlike are columns that a part can't know: shares of a device's whole busy
+// time, names that are a convention about all stages of a run, and what the
+// start-up work outside it did.
+var unlike = []string{"name", "stage_name", "exclusive_ns", "startup", "confidence"}
+
+// rows returns the rows of a table as text.
 func rows(s *analyze.Summary, name string) []string {
 	var out []string
 	for _, table := range s.Tables {
@@ -249,7 +278,7 @@ func rows(s *analyze.Summary, name string) []string {
 		for _, r := range table.Rows {
 			text := r.Key
 			for i, c := range table.Columns {
-				if c.Name != "name" && c.Name != "stage_name" && c.Name != "exclusive_ns" && c.Name != "startup" && c.Name != "confidence" {
+				if !slices.Contains(unlike, c.Name) {
 					text += fmt.Sprintf(" %s=%v", c.Name, r.Cells[i])
 				}
 			}
@@ -259,71 +288,3 @@ func rows(s *analyze.Summary, name string) []string {
 	slices.Sort(out)
 	return out
 }
-
-// sound is an independent look at a copy: it is JSON, and whatever a row refers
-// to is there.
-func sound(text []byte) error {
-	var doc struct {
-		Events []struct {
-			Ph, Cat, Name string
-			Pid, Tid, ID  any
-			Ts            json.Number
-			Args          map[string]any
-		} `json:"traceEvents"`
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(&doc); err != nil {
-		return err
-	}
-	used, named := map[string]bool{}, map[string]bool{}
-	starts, ends := map[string]int{}, map[string]int{}
-	calls, work := map[string]bool{}, map[string]bool{}
-	at := map[string]bool{}
-	for _, e := range doc.Events {
-		pid, tid := fmt.Sprint(e.Pid), fmt.Sprint(e.Tid)
-		if e.Ph == "X" || e.Ph == "i" {
-			used["process "+pid], used["thread "+pid+"/"+tid] = true, true
-			at[pid+"/"+tid+"@"+e.Ts.String()] = true
-		}
-		id := fmt.Sprint(e.Args["correlation"])
-		switch cat := strings.ToLower(e.Cat); {
-		case strings.HasSuffix(cat, "_runtime") || strings.HasSuffix(cat, "_driver"):
-			calls[id] = true
-		case cat == "kernel" || cat == "gpu_memcpy" || cat == "gpu_memset":
-			work[id] = true
-		}
-	}
-	for _, e := range doc.Events {
-		pid, tid, id := fmt.Sprint(e.Pid), fmt.Sprint(e.Tid), e.Cat+fmt.Sprint(e.ID)
-		switch e.Ph {
-		case "s":
-			starts[id]++
-		case "f", "t":
-			ends[id]++
-		case "M":
-			if e.Name == "process_name" {
-				named["process "+pid] = true
-			}
-			if !used["process "+pid] || strings.HasPrefix(e.Name, "thread_") && !used["thread "+pid+"/"+tid] {
-				return fmt.Errorf("%s of %s/%s, of which nothing is left", e.Name, pid, tid)
-			}
-		}
-		if (e.Ph == "s" || e.Ph == "f") && !at[pid+"/"+tid+"@"+e.Ts.String()] {
-			return fmt.Errorf("an arrow's end at %s/%s, %s, where nothing begins", pid, tid, e.Ts)
-		}
-	}
-	for id := range starts {
-		if ends[id] == 0 {
-			return fmt.Errorf("arrow %s has no end", id)
-		}
-	}
-	for id := range ends {
-		if starts[id] == 0 {
-			return fmt.Errorf("arrow %s has no begin", id)
-		}
-	}
-	return nil
-}
-
-var defaultRules = rules.Default()
