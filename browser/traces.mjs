@@ -1,6 +1,7 @@
-// A Chrome trace whose names try to break out of a page: a diffusion request of
-// four steps.
+// Chrome traces of a diffusion request, written by hand: what is true of them is
+// what they are made of.
 
+// Names that try to break out of a page.
 export const hostileNames = [
   '</script><script>document.title="owned"</script>',
   '<img src=x onerror="document.title=\'owned\'">',
@@ -12,19 +13,27 @@ export const hostileNames = [
   'long<' + 'kernel_argument, '.repeat(600) + '>',
 ];
 
-export function hostileTrace() {
+// diffusionTrace returns the trace of one request. Each step calls the denoiser
+// but those of the given numbers, which take it from a cache, and launches a
+// kernel of each name; slower multiplies the durations of the first one.
+export function diffusionTrace({ names, steps, cached = [], slower = 1 }) {
   const events = [];
   let correlation = 0;
-  const frame = (name, ts, dur) => events.push({ ph: 'X', cat: 'user_annotation', name, pid: 1, tid: 1, ts, dur });
+  const range = (cat, name, ts, dur) => events.push({ ph: 'X', cat, name, pid: 1, tid: 1, ts, dur });
   const launch = (name, ts, dur) => {
     correlation++;
     events.push({ ph: 'X', cat: 'cuda_runtime', name: 'cudaLaunchKernel', pid: 1, tid: 1, ts, dur: 1, args: { correlation } });
     events.push({ ph: 'X', cat: 'kernel', name, pid: 0, tid: 7, ts: ts + 20, dur, args: { correlation, device: 0, stream: 7 } });
   };
-  frame('diffusion_forward', 0, 10000);
-  for (let step = 0; step < 4; step++) {
-    frame('diffusion_step', 1000 + step * 2000, 1900);
-    hostileNames.forEach((name, i) => launch(name, 1010 + step * 2000 + i * 100, 50 + i + step));
+  range('user_annotation', 'diffusion_forward', 0, 2000 * (steps + 1));
+  for (let step = 0; step < steps; step++) {
+    const at = 1000 + step * 2000;
+    range('user_annotation', 'diffusion_step', at, 1900);
+    if (!cached.includes(step)) range('python_function', 'nn.Module: QwenImageTransformer2DModel_0', at + 5, 1500);
+    names.forEach((name, i) => {
+      const dur = (50 + i + step % 3) * (i ? 1 : slower);
+      if (!i || !cached.includes(step)) launch(name, at + 10 + i * 100, dur);
+    });
   }
   return JSON.stringify({ baseTimeNanoseconds: 1759138476000000000, traceEvents: events });
 }

@@ -19,6 +19,7 @@ type DiffFormat struct {
 func DiffFormats() []DiffFormat {
 	return []DiffFormat{
 		{"csv", "one table in base units, for spreadsheets (default: kernels)", writeDiffCSV},
+		{"html", "a page with charts and tables, in one file that needs no network", writeDiffHTML},
 		{"json", "all rows in base units, for programs (schema " + diffSchema + ")", writeDiffJSON},
 		{"markdown", "a comment for a pull request", writeDiffMarkdown},
 		{"text", "for a terminal: verdict, what changed, why", writeDiffText},

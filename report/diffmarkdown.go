@@ -20,7 +20,7 @@ func writeDiffMarkdown(w io.Writer, r *diff.Result, o Options) error {
 		if i == 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "- gate `%s` **%s**: %s\n", g.Expression, g.Outcome, escape(GateReason(g)))
+		fmt.Fprintf(out, "- gate %s **%s**: %s\n", code(visible(g.Expression)), g.Outcome, escape(GateReason(g)))
 	}
 	if len(r.Work.Differences())+len(r.Work.Savings) > 0 {
 		fmt.Fprintln(out)

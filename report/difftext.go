@@ -123,13 +123,7 @@ func shownTables(r *diff.Result, o Options) ([]shownTable, error) {
 
 // differences writes what work is not common, and how the workloads differ.
 func (p *page) differences(r *diff.Result) {
-	units := 0
-	for _, w := range r.Work.Common {
-		units += w.Units
-	}
-	text := fmt.Sprintf("common work: %s %s of units, %s of base's GPU time and %s of new's", unit.Count(int64(units)), plural(int64(units), "pair", "pairs"),
-		shareOf(r.Work.BaseCommonNS, r.Base.BusyNS), shareOf(r.Work.NewCommonNS, r.New.BusyNS))
-	p.line("", text, 2)
+	p.line("", commonWords(r), 2)
 	for _, d := range r.Work.Differences() {
 		p.line(p.style.dim, "· "+differenceWords(d), 2)
 	}
@@ -140,16 +134,9 @@ func (p *page) differences(r *diff.Result) {
 
 // noise says what the runs show against themselves.
 func (p *page) noise(r *diff.Result) {
-	for i, n := range r.Noise {
+	for i, text := range noiseWords(r) {
 		if i == 0 {
 			fmt.Fprintln(p.out)
-		}
-		text := fmt.Sprintf("noise of stage %d: what all kernels share %s; phases differ within a run by up to %s", n.Stage, percent(n.Drift), unsigned(n.Within))
-		if n.Repeats > 1 {
-			text += ", between repeats by up to " + unsigned(n.Between)
-		}
-		if r.Same {
-			text += ", between the sides by up to " + unsigned(n.Sides)
 		}
 		p.line(p.style.dim, text, 2)
 	}

@@ -201,6 +201,32 @@ func savingWords(s *diff.Saving) string {
 	return fmt.Sprintf("%s: cached steps saved base %s, new %s", placeWords(s.Place, s.StageName), saved(s.BaseSteps, s.BaseSavedNS), saved(s.NewSteps, s.NewSavedNS))
 }
 
+// commonWords says how much of the work both sides did.
+func commonWords(r *diff.Result) string {
+	units := 0
+	for _, w := range r.Work.Common {
+		units += w.Units
+	}
+	return fmt.Sprintf("common work: %s %s of units, %s of base's GPU time and %s of new's", unit.Count(int64(units)), plural(int64(units), "pair", "pairs"),
+		shareOf(r.Work.BaseCommonNS, r.Base.BusyNS), shareOf(r.Work.NewCommonNS, r.New.BusyNS))
+}
+
+// noiseWords says what the runs of each stage show against themselves.
+func noiseWords(r *diff.Result) []string {
+	var said []string
+	for _, n := range r.Noise {
+		text := fmt.Sprintf("noise of stage %d: what all kernels share %s; phases differ within a run by up to %s", n.Stage, percent(n.Drift), unsigned(n.Within))
+		if n.Repeats > 1 {
+			text += ", between repeats by up to " + unsigned(n.Between)
+		}
+		if r.Same {
+			text += ", between the sides by up to " + unsigned(n.Sides)
+		}
+		said = append(said, text)
+	}
+	return said
+}
+
 // unsigned prints a ratio that has no direction.
 func unsigned(ratio float64) string {
 	return unit.Percent(int64(math.Round(math.Abs(ratio)*1e9)), 1e9) + " %"

@@ -27,7 +27,8 @@ var pageFiles embed.FS
 
 // pageScripts are run in this order.
 var pageScripts = []string{
-	"html/echarts/echarts.min.js", "html/numbers.js", "html/tables.js", "html/charts.js", "html/timeline.js", "html/page.js",
+	"html/echarts/echarts.min.js", "html/numbers.js", "html/tables.js", "html/charts.js", "html/steps.js", "html/timeline.js",
+	"html/waterfall.js", "html/page.js",
 }
 
 // A pageView is what the template is filled with. Names from traces reach the
@@ -35,8 +36,9 @@ var pageScripts = []string{
 // browser runs, and from there only as text nodes.
 type pageView struct {
 	Title, Label, Sub string
-	State             string
+	State             string // of a run; "" for a comparison
 	Sound             bool
+	Verdict           *pageVerdict // of a comparison; nil for a run
 	Tiles             []tile
 	Warnings          []analyze.Warning
 	Sections          []section
@@ -47,14 +49,14 @@ type pageView struct {
 }
 
 // A tile is a figure in the page's header.
-type tile struct{ Name, Value, Exact, Doc string }
+type tile struct{ Name, Value, Exact, Doc, Note string }
 
 // pageBudget bounds the JSON of a page: with the scripts it stays below 3 MB.
 const pageBudget = 2 << 20
 
 // pageRows are the rows of a table that a page holds, tried in this order until
 // the page is small enough.
-var pageRows = []int{3000, 1000, 300, 100, 30}
+var pageRows = []int{10000, 3000, 1000, 300, 100, 30}
 
 func writeHTML(w io.Writer, s *analyze.Summary, o Options) error {
 	tables, err := o.choose(withSources(s))
@@ -65,7 +67,7 @@ func writeHTML(w io.Writer, s *analyze.Summary, o Options) error {
 	if err != nil {
 		return err
 	}
-	data, err := pageJSON(s, tables, o)
+	data, err := smallEnough(func(rows int) ([]byte, error) { return json.Marshal(newPageData(s, tables, o, rows)) })
 	if err != nil {
 		return err
 	}
@@ -106,11 +108,12 @@ func tiles(s *analyze.Summary) []tile {
 	return all
 }
 
-// pageJSON returns the page's data, with as many rows as there is room for. It
-// is safe inside a script element: encoding/json writes <, > and & as escapes.
-func pageJSON(s *analyze.Summary, tables []analyze.Table, o Options) ([]byte, error) {
+// smallEnough returns a page's data, with as many rows of a table as there is
+// room for. It is safe inside a script element: encoding/json writes <, > and &
+// as escapes.
+func smallEnough(data func(rows int) ([]byte, error)) ([]byte, error) {
 	for _, rows := range pageRows {
-		data, err := json.Marshal(newPageData(s, tables, o, rows))
+		data, err := data(rows)
 		if err != nil {
 			return nil, fmt.Errorf("making the page's data: %w", err)
 		}

@@ -17,8 +17,9 @@ import (
 // units; scales say how they are shown. Names are short because some stand in
 // the page thousands of times.
 type pageData struct {
-	Tables   []pageTable   `json:"tables"`
-	Timeline *pageTimeline `json:"timeline,omitempty"`
+	Tables    []pageTable    `json:"tables"`
+	Timeline  *pageTimeline  `json:"timeline,omitempty"`
+	Waterfall *pageWaterfall `json:"waterfall,omitempty"`
 }
 
 type pageTable struct {
@@ -31,6 +32,9 @@ type pageTable struct {
 	Rest    *pageRow     `json:"rest,omitempty"` // sum of those that are not in the page
 }
 
+// A pageColumn's unit is one of unitNames, or of diffUnits: "change" is of
+// nanoseconds with a sign, "ratio" a part of base with a sign, "part" one of a
+// whole, "p" a probability.
 type pageColumn struct {
 	Name   string     `json:"name"`
 	Head   string     `json:"head"`
@@ -52,7 +56,9 @@ type pageRow struct {
 	ID    string `json:"id,omitempty"`
 	Whole int64  `json:"w,omitempty"`
 	Loose bool   `json:"loose,omitempty"`
-	// Cells are integers, texts, null, or, for a text that is too long, its
+	Noise bool   `json:"noise,omitempty"` // its change may be chance
+	Sure  bool   `json:"sure,omitempty"`  // the same work took longer or shorter by more than chance
+	// Cells are integers, floats (of ratios and probabilities), texts, null, or, for a text that is too long, its
 	// short form and itself.
 	Cells []any `json:"c"`
 }

@@ -10,7 +10,7 @@ import (
 type section struct {
 	ID, Title, Text string
 	Charts          []chart
-	Tables          []analyze.Table
+	Tables          []pagePlace
 }
 
 // A chart is a place that a script of the page draws into.
@@ -19,15 +19,24 @@ type chart struct {
 	of        func(*analyze.Lane) bool // whether it has anything to show of a lane
 }
 
+// A pagePlace is a place that a script of the page puts a table into.
+type pagePlace struct {
+	Name, Doc string
+	rows      int
+}
+
+// A pageSection is a section with the names of the tables that stand in it.
+type pageSection struct {
+	section
+	tables []string
+}
+
 func anyWork(*analyze.Lane) bool   { return true }
 func anyUnit(l *analyze.Lane) bool { return len(l.Units) > 0 }
 
 // pageSections say where on the page tables stand that are known. All others
 // come in a last section, so that a new analysis needs no change here.
-var pageSections = []struct {
-	section
-	tables []string
-}{
+var pageSections = []pageSection{
 	{section{ID: "overview", Title: "Stages", Text: "How busy each GPU was while the run went on.",
 		Charts: []chart{{"overview-chart", "GPU utilisation of each stage over time", anyWork}}},
 		[]string{"stages", "devices"}},
@@ -45,38 +54,38 @@ var pageSections = []struct {
 	{section{ID: "sources", Title: "Files"}, []string{"sources", "defects"}},
 }
 
-// sections deals the tables out. Charts and sections that would be empty are
-// left out.
+// sections are those of a run's page.
 func sections(tables []analyze.Table, timeline *analyze.Timeline) []section {
+	var places []pagePlace
+	for _, t := range tables {
+		places = append(places, pagePlace{t.Name, t.Doc, len(t.Rows)})
+	}
+	return deal(pageSections, places, func(c chart) bool {
+		return timeline != nil && slices.ContainsFunc(timeline.Lanes, func(l analyze.Lane) bool { return c.of(&l) })
+	})
+}
+
+// deal deals the tables out. Charts and sections that would be empty are left
+// out.
+func deal(known []pageSection, tables []pagePlace, drawn func(chart) bool) []section {
+	tables = slices.DeleteFunc(tables, func(p pagePlace) bool { return p.rows == 0 })
 	var all []section
-	rest := slices.Clone(tables)
-	for _, known := range pageSections {
-		sec := known.section
-		for _, name := range known.tables {
-			i := slices.IndexFunc(rest, func(t analyze.Table) bool { return t.Name == name })
-			if i < 0 {
-				continue
+	for _, k := range known {
+		sec := k.section
+		for _, name := range k.tables {
+			i := slices.IndexFunc(tables, func(p pagePlace) bool { return p.Name == name })
+			if i >= 0 {
+				sec.Tables = append(sec.Tables, tables[i])
+				tables = slices.Delete(tables, i, i+1)
 			}
-			if len(rest[i].Rows) > 0 {
-				sec.Tables = append(sec.Tables, rest[i])
-			}
-			rest = slices.Delete(rest, i, i+1)
 		}
-		sec.Charts = slices.DeleteFunc(slices.Clone(sec.Charts), func(c chart) bool {
-			return timeline == nil || !slices.ContainsFunc(timeline.Lanes, func(l analyze.Lane) bool { return c.of(&l) })
-		})
+		sec.Charts = slices.DeleteFunc(slices.Clone(sec.Charts), func(c chart) bool { return !drawn(c) })
 		if len(sec.Tables)+len(sec.Charts) > 0 {
 			all = append(all, sec)
 		}
 	}
-	more := section{ID: "more", Title: "More"}
-	for _, t := range rest {
-		if len(t.Rows) > 0 {
-			more.Tables = append(more.Tables, t)
-		}
-	}
-	if len(more.Tables) > 0 {
-		all = append(all, more)
+	if len(tables) > 0 {
+		all = append(all, section{ID: "more", Title: "More", Tables: tables})
 	}
 	return all
 }

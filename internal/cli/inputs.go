@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ type inputOptions struct {
 	gpuMap    []string
 	quiet     bool
 	known     analyze.Options // what the command's own flags say
+	single    string          // the format of which one output holds one session only, "" for others
 }
 
 func (o *inputOptions) flags(cmd *cobra.Command) {
@@ -105,6 +107,9 @@ func (o *inputOptions) options() (analyze.Options, error) {
 // choose returns the sessions to read, the oldest first.
 func (o *inputOptions) choose(found session.Found) ([]session.Session, error) {
 	switch {
+	case o.all && o.single != "" && len(found.Sessions) > 1:
+		return nil, usagef("%s shows one session, and %d were found: choose one with --session: %s",
+			o.single, len(found.Sessions), strings.Join(sessionIDs(found.Sessions), ", "))
 	case o.all:
 		return found.Sessions, nil
 	case o.session != "":
@@ -181,16 +186,19 @@ func nameOf(s session.Session) string {
 	return s.Label + " " + s.ID
 }
 
+func sessionIDs(all []session.Session) []string {
+	var ids []string
+	for _, s := range all {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
 // findWarnings says what was found and not read.
 func findWarnings(found session.Found, chosen []session.Session) []analyze.Warning {
 	var warnings []analyze.Warning
 	if n := len(found.Sessions); n > len(chosen) {
-		var ids []string
-		for _, s := range found.Sessions {
-			if s.ID != chosen[0].ID {
-				ids = append(ids, s.ID)
-			}
-		}
+		ids := slices.DeleteFunc(sessionIDs(found.Sessions), func(id string) bool { return id == chosen[0].ID })
 		warnings = append(warnings, analyze.Warning{Code: "other_sessions", Message: fmt.Sprintf(
 			"%d sessions were found and one is shown; the others are %s (choose with --session, or --all)", n, strings.Join(ids, ", "))})
 	}

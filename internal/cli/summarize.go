@@ -75,8 +75,8 @@ func (o *summarizeOptions) validate(args []string) error {
 	if err := o.outputOptions.validate(analyses); err != nil {
 		return err
 	}
-	if o.chosen.Draws && o.all {
-		return usagef("--all: %s shows one run; choose it with --session", o.format)
+	if o.chosen.Draws {
+		o.single = o.chosen.Name
 	}
 	return nil
 }

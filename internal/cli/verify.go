@@ -48,6 +48,9 @@ stays, is said. For several files OUT is a folder.`,
 			if err := o.outputOptions.validate([]analyze.Analysis{analyze.Defects}); err != nil {
 				return err
 			}
+			if o.chosen.Draws {
+				o.single = o.chosen.Name
+			}
 			return o.run(cmd, std)
 		},
 	}

@@ -36,8 +36,27 @@ function percent(part, whole) {
   return (tenths / 10).toFixed(1) + " %";
 }
 
+// plus puts a sign before what is not negative: "<0.1" becomes "<+0.1".
+const plus = (text) => text[0] === "<" ? "<+" + text.slice(1) : "+" + text;
+
+// signed prints a change: as scaled, with a sign.
+const signed = (n, scale) => Number(n) > 0 ? plus(scaled(n, scale)) : scaled(n, scale);
+
+// ratio prints a change as a part of what it is a change of.
+function ratio(x) {
+  const tenths = Math.sign(x) * Math.round(Math.abs(x) * 1000);
+  if (tenths === 0) return x > 0 ? "<+0.1 %" : x < 0 ? ">-0.1 %" : "0 %";
+  const text = group(Math.trunc(tenths / 10)) + "." + Math.abs(tenths % 10) + " %";
+  return tenths > 0 ? "+" + text : tenths > -10 ? "-" + text : text;
+}
+
+// probability prints a p-value.
+const probability = (p) => p < 0.001 ? "<0.001" : p >= 1 ? "1" : p.toFixed(3);
+
 // exact prints a figure in full with its unit, for titles.
 function exact(n, unit) {
+  if (unit === "ratio" || unit === "part" || unit === "p") return String(n);
+  if (unit === "change") return (Number(n) > 0 ? "+" : "") + group(n) + " ns";
   return group(n) + (unit === "ns" || unit === "bytes" || unit === "bytes/s" ? " " + unit : "");
 }
 
@@ -51,6 +70,8 @@ function time(ns) {
   const digits = Math.max(0, Math.min(exp, 4 - String(whole).length));
   return scaled(ns, { exp, digits }) + " " + symbol;
 }
+
+const signedTime = (ns) => ns > 0 ? plus(time(ns)) : time(ns);
 
 // axisTime prints a place on a time axis that ends at a given time, with no more
 // digits than it needs.

@@ -26,16 +26,15 @@
   const openHash = () => location.hash.length > 1 && open(location.hash.slice(1));
 
   watchPage();
-  if (data.timeline) {
-    const draw = {
-      "overview-chart": (place) => overviewChart(place, data.timeline),
-      "timeline-chart": (place) => timelineChart(place, data.timeline, open),
-      "steps-chart": (place) => stepChart(place, data.timeline, open),
-      "categories-chart": (place) => categoryChart(place, data.timeline),
-    };
-    for (const place of document.querySelectorAll(".chart")) draw[place.id](place);
-  }
+  const draw = {
+    "overview-chart": (place) => overviewChart(place, data.timeline),
+    "timeline-chart": (place) => timelineChart(place, data.timeline, open),
+    "steps-chart": (place) => stepChart(place, data.timeline, open),
+    "categories-chart": (place) => categoryChart(place, data.timeline),
+    "waterfall-chart": (place) => waterfallChart(place, data.waterfall, open),
+  };
+  for (const place of document.querySelectorAll(".chart")) draw[place.id](place);
   addEventListener("hashchange", openHash);
   openHash();
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = String(Math.round(performance.now()));
 })();

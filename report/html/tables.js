@@ -11,7 +11,20 @@ function element(tag, className, text) {
 }
 
 const isText = (column) => column.unit === "text";
+const isChange = (column) => column.unit === "change" || column.unit === "ratio";
+
+// Columns of which only evidence tells whether they are more than chance.
+const judged = ["duration_delta_ns", "unit_ratio", "low_ns", "high_ns"];
 const isFigure = (column) => !isText(column) && column.unit !== "flag" && column.unit !== "number";
+
+// direction returns the classes of a change: none where it may be chance.
+function direction(v, row, c) {
+  if (!Number(v) || (judged.includes(c?.name) ? !row.sure : row.noise)) return [];
+  return Number(v) > 0 ? ["worse"] : ["better"];
+}
+
+// words print figures that are neither times nor counts.
+const words = { p: probability, part: (v) => percent(v, 1) };
 
 class DataTable {
   constructor(place, table) {
@@ -118,6 +131,7 @@ class DataTable {
     for (const [c, i] of columns) {
       line.append(this.header(c, i));
       if (this.shares(c)) line.append(this.shareHeader());
+      if (this.balances(c)) line.append(this.balanceHeader(i));
     }
     head.append(line);
     for (const r of rows) body.append(this.row(r, columns));
@@ -129,10 +143,20 @@ class DataTable {
 
   shares(column) { return column.share && this.rows.some((r) => r.w); }
 
+  // balances says whether bars show a column's changes.
+  balances(column) { return column.name === "delta_ns"; }
+
   shareHeader() {
     const th = element("th", "n share", "share");
     th.scope = "col";
     th.title = "share " + this.table.shareOf;
+    return th;
+  }
+
+  balanceHeader(i) {
+    this.most = Math.max(1, ...this.rows.map((r) => Math.abs(Number(r.c[i] ?? 0))));
+    const th = element("th", "balance");
+    th.setAttribute("aria-hidden", "true");
     return th;
   }
 
@@ -165,7 +189,7 @@ class DataTable {
     tr.id = r.id;
     tr.tabIndex = -1;
     columns.forEach(([c, i], n) => {
-      const td = this.cell(c, r.c[i]);
+      const td = this.cell(c, r.c[i], r);
       if (n === 0) {
         const link = element("a", "link", "#");
         link.href = "#" + r.id;
@@ -175,11 +199,12 @@ class DataTable {
       }
       tr.append(td);
       if (this.shares(c)) tr.append(this.shareCell(r.c[i], r.w, c));
+      if (this.balances(c)) tr.append(this.balanceCell(r.c[i], r));
     });
     return tr;
   }
 
-  cell(c, v) {
+  cell(c, v, row) {
     const td = element("td", isText(c) ? "" : "n");
     if (v === null) {
       td.append(element("span", "null", unknown));
@@ -193,10 +218,26 @@ class DataTable {
       }
     } else if (c.unit === "flag") {
       td.textContent = v ? "yes" : "no";
+    } else if (isChange(c)) {
+      td.textContent = c.unit === "change" ? signed(v, c.scale) : ratio(v);
+      td.title = exact(v, c.unit);
+      td.classList.add(...direction(v, row, c));
+      if (c.name === "unit_ratio" && !row.sure) td.prepend("~ ");
     } else {
-      td.textContent = c.scale ? scaled(v, c.scale) : c.unit === "count" ? group(v) : String(v);
+      td.textContent = c.scale ? scaled(v, c.scale) : c.unit === "count" ? group(v) : (words[c.unit] || String)(v);
       if (isFigure(c)) td.title = exact(v, c.unit);
     }
+    return td;
+  }
+
+  // balanceCell shows a change as a bar to the right (more) or left (less).
+  balanceCell(v, row) {
+    const td = element("td", "balance"), bar = element("i");
+    td.setAttribute("aria-hidden", "true");
+    bar.className = direction(v, row)[0] || "noise";
+    bar.style.setProperty("--part", (Math.abs(Number(v ?? 0)) / this.most).toFixed(4));
+    if (v < 0) bar.classList.add("left");
+    td.append(bar);
     return td;
   }
 
@@ -215,10 +256,11 @@ class DataTable {
     const r = this.table.rest, tr = element("tr", "rest");
     const rest = this.table.total - this.rows.length;
     columns.forEach(([c, i], n) => {
-      const td = r.c[i] === null ? element("td") : this.cell(c, r.c[i]);
+      const td = r.c[i] === null ? element("td") : this.cell(c, r.c[i], r);
       if (n === 0) td.textContent = `${group(rest)} more rows`;
       tr.append(td);
       if (this.shares(c)) tr.append(this.shareCell(r.c[i], r.w, c));
+      if (this.balances(c)) tr.append(element("td"));
     });
     tr.title = "not in this page: --format json and export have all rows";
     return tr;
@@ -234,7 +276,7 @@ class DataTable {
         if (!c.share) return;
         const sum = all.reduce((s, r) => s + Number(r.c[i] || 0), 0);
         const whole = all[0].w && all.every((r) => r.w === all[0].w) ? all[0].w : 0;
-        text += ` · ${c.head} ${c.unit === "ns" ? time(sum) : group(sum)}`;
+        text += ` · ${c.head} ${c.unit === "ns" ? time(sum) : c.unit === "change" ? signedTime(sum) : group(sum)}`;
         if (whole) text += ` (${percent(sum, whole)})`;
       });
     }
