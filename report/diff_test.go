@@ -255,9 +255,15 @@ func TestDiffOutputsAreSound(t *testing.T) {
 		}
 		r := diff.Compare(side("a"), side("b"), diff.Options{Gates: []diff.Gate{{Expression: "0%", Relative: true}, {Expression: "0ns", Phase: "denoise"}}})
 		for _, f := range DiffFormats() {
-			text := rendered(t, f.Name, r, Options{})
+			text := ""
 			if f.Name == "html" { // whose scripts have code for such numbers
-				text = regexp.MustCompile(`(?s)<script>.*?</script>`).ReplaceAllString(text, "")
+				data, err := json.Marshal(newDiffData(r, r.Tables, Options{}, 100))
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(data)
+			} else {
+				text = rendered(t, f.Name, r, Options{})
 			}
 			if m := bad.FindString(text); m != "" {
 				t.Fatalf("%s has %q", f.Name, m)

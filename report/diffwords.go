@@ -319,7 +319,7 @@ func GateReason(g *diff.GateResult) string {
 	} else if g.NewNS > g.BaseNS && g.P >= 0.05 {
 		verdict += ", and no more than noise"
 	}
-	return fmt.Sprintf("%s: %s → %s a %s (%sp=%s): %s", where, nsWords(g.BaseNS), nsWords(g.NewNS), g.Unit, change, pWords(g.P), verdict)
+	return fmt.Sprintf("%s: %s → %s a %s (%sp%s): %s", where, nsWords(g.BaseNS), nsWords(g.NewNS), g.Unit, change, equals(pWords(g.P)), verdict)
 }
 
 func undecided(g *diff.GateResult) string {
@@ -339,6 +339,14 @@ func undecided(g *diff.GateResult) string {
 		return "the sides share too little work"
 	}
 	return "what repeats is less than half of it"
+}
+
+// equals puts an equals sign before what has no sign of its own.
+func equals(s string) string {
+	if strings.HasPrefix(s, "<") {
+		return s
+	}
+	return "=" + s
 }
 
 // pWords prints a probability.

@@ -17,7 +17,7 @@ type Format struct {
 	// Write writes all of s to w. It returns w's error, or an [*OptionError].
 	Write func(w io.Writer, s *analyze.Summary, o Options) error
 	// Draws says that Write wants Summary.Timeline too, and that an output
-	// shows one run.
+	// holds one run.
 	Draws bool
 }
 
