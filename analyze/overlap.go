@@ -43,30 +43,17 @@ func (s *Session) Overlaps(source int) *Overlaps {
 // overlappingWork gives GPU work the first lane, from 0, on which it lies
 // inside other work or beside it.
 func overlappingWork(t *trace.Trace) map[startOnStream]int {
-	ends := map[trace.TrackID][][]trace.Time{} // of each lane's open work, outer first
+	nests := map[trace.TrackID]*trace.Nest{}
 	moved := map[startOnStream]int{}
 	for i := range t.Events {
 		e := &t.Events[i]
 		if !e.Kind.GPU() {
 			continue
 		}
-		lanes, lane := ends[e.Track], 0
-		for ; lane < len(lanes); lane++ {
-			open := lanes[lane]
-			for len(open) > 0 && open[len(open)-1] <= e.Start {
-				open = open[:len(open)-1]
-			}
-			lanes[lane] = open
-			if len(open) == 0 || e.End <= open[len(open)-1] {
-				break
-			}
+		if nests[e.Track] == nil {
+			nests[e.Track] = &trace.Nest{}
 		}
-		if lane == len(lanes) {
-			lanes = append(lanes, nil)
-		}
-		lanes[lane] = append(lanes[lane], e.End)
-		ends[e.Track] = lanes
-		if lane > 0 {
+		if lane := nests[e.Track].Lane(e.Span); lane > 0 {
 			moved[startOnStream{t.Tracks[e.Track].ID, e.Start}] = lane
 		}
 	}

@@ -1,9 +1,14 @@
 package trace
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
 
 // SplitByProcess returns a trace for each process of t that has GPU work, in
-// the order of Header.Processes; t itself where that is at most one. The
+// the order of their PIDs, which is that of their creation until the numbers
+// wrap around; t itself where that is at most one. The
 // traces share t's names, tracks and details. Each knows the name of its own
 // process only, and the first one alone has t's row count and health, so that
 // nothing is counted twice.
@@ -54,5 +59,13 @@ func (t *Trace) workingProcesses() []int {
 			working = append(working, p)
 		}
 	}
+	slices.SortStableFunc(working, func(a, b int) int {
+		x, err1 := strconv.ParseInt(t.Processes[a].PID, 10, 64)
+		y, err2 := strconv.ParseInt(t.Processes[b].PID, 10, 64)
+		if err1 != nil || err2 != nil {
+			return cmp.Compare(t.Processes[a].PID, t.Processes[b].PID)
+		}
+		return cmp.Compare(x, y)
+	})
 	return working
 }

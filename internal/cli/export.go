@@ -23,16 +23,18 @@ type exportOptions struct {
 }
 
 // An exportFormat is one way to hand a run to another program: as a profile, as
-// one file with all tables, or as a folder with a file for each.
+// one file with all tables, as a folder with a file for each, or as a trace.
 type exportFormat struct {
 	name, doc string
 	profile   func(w io.Writer, samples []analyze.StackSample, runs []*analyze.Summary) error
 	whole     func(w io.Writer, tables []analyze.Table) error
+	events    bool // the events themselves, as a trace
 	each      func(w io.Writer, table *analyze.Table) error
 }
 
 // exportFormats are those of --format, sorted by name.
 var exportFormats = []exportFormat{
+	{name: "chrome", doc: "a Chrome trace of an nsys capture, for Perfetto and chrome://tracing", events: true},
 	{name: "csv", doc: "a folder with a CSV file for each table", each: report.WriteCSV},
 	{name: "jsonl", doc: "JSON Lines: a row of a table on each line", whole: report.WriteJSONLines},
 	{name: "parquet", doc: "a folder with a Parquet file for each table", each: report.WriteParquet},
@@ -43,11 +45,12 @@ func newExport(std streams) *cobra.Command {
 	o := &exportOptions{}
 	cmd := &cobra.Command{
 		Use:   "export PATH…",
-		Short: "The same numbers for other programs: pprof, Parquet, CSV, JSON Lines",
+		Short: "The same numbers for other programs: pprof, Parquet, CSV, JSON Lines, Chrome traces",
 		Long:  exportHelp(),
 		Example: `  omnitrace export profiles/ --format pprof -o gpu.pb.gz
   omnitrace export new=profiles/ --format parquet -o tables
-  omnitrace export profiles/ --format jsonl --table kernels,steps`,
+  omnitrace export profiles/ --format jsonl --table kernels,steps
+  omnitrace export report1.sqlite --format chrome -o report1.json.gz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(args); err != nil {
 				return err
@@ -74,7 +77,12 @@ func exportHelp() string {
 Tables have the names and columns of the JSON of summarize, with the run's label
 in a column "run" and a table "runs" with the totals: label=PATH names the run,
 --all takes every session. In a profile, "exclusive" adds up to the busy time of
-the GPUs; stacks are stage, request, phase, step or iteration, operator, kernel.`)
+the GPUs; stacks are stage, request, phase, step or iteration, operator, kernel.
+
+A Chrome trace has all kernels, copies, API calls, ranges, arrows, and the names
+of processes and threads; omnitrace reads the same numbers from it. -o ends in
+.json, .json.gz, .json.zst or .pftrace, which is Perfetto's own format. Several
+captures or capture ranges need a folder; merge puts them on one timeline.`)
 	return b.String()
 }
 
@@ -103,6 +111,8 @@ func (o *exportOptions) validate(args []string) error {
 		return usagef("--format: say what to write: %s", strings.Join(exportNames(), ", "))
 	case o.chosen.name == "":
 		return usagef("--format: unknown format %q: want one of %s", o.format, strings.Join(exportNames(), ", "))
+	case o.chosen.events:
+		return o.validateEvents()
 	case o.chosen.each != nil && o.output == "":
 		return usagef("%s is a file for each table: name the folder with -o", o.format)
 	case o.chosen.profile != nil && len(o.tables) > 0:
@@ -121,6 +131,9 @@ func (o *exportOptions) validate(args []string) error {
 func (o *exportOptions) choice() report.Options { return report.Options{Tables: o.tables} }
 
 func (o *exportOptions) run(cmd *cobra.Command, std streams) error {
+	if o.chosen.events {
+		return o.exportEvents(cmd.Context(), std)
+	}
 	sel, err := o.selection()
 	if err != nil {
 		return err

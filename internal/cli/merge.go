@@ -166,10 +166,19 @@ func (m *merging) sources(base trace.Time) []merge.Source {
 		all = append(all, merge.Source{
 			Name: filepath.Base(src.Path), Label: sourceLabel(src),
 			Shift: m.shift(i, base), Open: m.opener(src),
-			Overlap: lanesOf(m.s.Overlaps(i)), Origin: m.origin(src),
+			Overlap: m.overlap(i), Origin: m.origin(src),
 		})
 	}
 	return all
+}
+
+// overlap returns which lane overlaps put the rows of a source on; what the
+// program writes of a source in another format has them apart already.
+func (m *merging) overlap(i int) func(*chrome.Row) int {
+	if m.s.Sources[i].Format != string(session.Chrome) {
+		return nil
+	}
+	return lanesOf(m.s.Overlaps(i))
 }
 
 // shift returns what puts a source's text on the result's clock.

@@ -34,6 +34,16 @@ func (o *selectOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.time, "time", "", "only GPU work that began in this time: from the run's first GPU event (`1.2s..1.5s`), or absolute (2026-11-24T04:37:24Z..2026-11-24T04:37:25Z, 1795495044.2..1795495044.5)")
 }
 
+// parts reports whether the flags choose parts of files.
+func (o *selectOptions) parts() bool {
+	return len(o.devices)+len(o.requests)+len(o.steps)+len(o.iterations)+len(o.phases)+len(o.ranges) > 0 || o.time != ""
+}
+
+// any reports whether the flags choose anything.
+func (o *selectOptions) any() bool {
+	return o.parts() || len(o.stages)+len(o.replicas)+len(o.ranks) > 0
+}
+
 // selection returns what the flags say, or a usage error.
 func (o *selectOptions) selection() (analyze.Selection, error) {
 	sel := analyze.Selection{

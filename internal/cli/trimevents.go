@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -21,9 +20,6 @@ func (o *trimOptions) events(ctx context.Context, job *trimJob, std streams) err
 	if src == nil {
 		return nil
 	}
-	if len(job.parts) > 1 && !o.quiet {
-		fmt.Fprintf(std.err, "omnitrace: %s: %d processes become one in a Chrome trace; --stage chooses one\n", job.path, len(job.parts))
-	}
 	if src.Format == string(session.NsysStats) {
 		job.use(src.Trace) // several files, and all of it has been read
 		return nil
@@ -39,6 +35,7 @@ func (o *trimOptions) events(ctx context.Context, job *trimJob, std streams) err
 // use makes a job's rows those that are written of t.
 func (j *trimJob) use(t *trace.Trace) {
 	j.origin, j.id = chrome.WriteOrigin(t), chrome.ProcessCorrelation
+	j.overlap = nil // what is written has overlaps on lanes of their own
 	j.rows = func(context.Context, *progress) (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() { w.CloseWithError(chrome.Write(w, t)) }()

@@ -51,9 +51,7 @@ func (o *trimOptions) plan(s *analyze.Session) ([]trimJob, error) {
 
 // wholeFiles reports whether the flags choose files and no parts of them.
 func (o *trimOptions) wholeFiles() bool {
-	s := &o.selectOptions
-	return len(s.devices)+len(s.requests)+len(s.steps)+len(s.iterations)+len(s.phases)+len(s.ranges) == 0 &&
-		s.time == "" && o.kernel == "" && o.context == ""
+	return !o.parts() && o.kernel == "" && o.context == ""
 }
 
 func newTrimJob(src *analyze.Source) trimJob {
@@ -95,7 +93,7 @@ func (o *trimOptions) name(jobs []trimJob, dirs []string) error {
 				return err
 			}
 			if jobs[i].source != nil {
-				rel = strings.TrimSuffix(rel, filepath.Ext(rel)) + ".json.gz"
+				rel = strings.TrimSuffix(rel, filepath.Ext(rel)) + nsysTraceSuffix
 			}
 			jobs[i].out = filepath.Join(o.output, rel)
 		}

@@ -55,22 +55,45 @@ func (b *builder) nameProcesses() {
 	b.metas = nil
 }
 
-// nameDevices reads Kineto's deviceProperties.
+// A deviceProperty is an entry of Kineto's deviceProperties. The fields without
+// a counterpart in Kineto are those that [Write] adds.
+type deviceProperty struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Memory int64  `json:"totalGlobalMem"`
+
+	UUID    string `json:"uuid,omitempty"`
+	Bus     string `json:"busId,omitempty"`
+	GPUPID  string `json:"gpu_pid,omitempty"` // of the rows of this GPU's work
+	Process string `json:"process,omitempty"` // PID of the process whose work they are
+}
+
+// nameDevices reads deviceProperties.
 func (b *builder) nameDevices() {
-	var properties []struct {
-		ID     int64  `json:"id"`
-		Name   string `json:"name"`
-		Memory int64  `json:"totalGlobalMem"`
-	}
+	var properties []deviceProperty
 	if json.Unmarshal([]byte(b.header.Meta["deviceProperties"]), &properties) != nil {
 		return
 	}
-	for i := range b.header.Devices {
+	for key, i := range b.devices {
 		d := &b.header.Devices[i]
 		for _, p := range properties {
-			if p.ID == d.Index {
-				d.Name, d.MemoryBytes = p.Name, p.Memory
+			if p.ID == d.Index && (p.GPUPID == "" || p.GPUPID == key.pid) {
+				d.Name, d.MemoryBytes, d.UUID, d.Bus = p.Name, p.Memory, p.UUID, p.Bus
+				b.owner(i, p.Process)
 			}
+		}
+	}
+}
+
+// owner gives the lanes of a device to the process of a PID, if there is one.
+func (b *builder) owner(device int, pid string) {
+	if pid == "" {
+		return
+	}
+	process := b.process(pid)
+	for i := range b.header.Tracks {
+		if t := &b.header.Tracks[i]; t.Device == device {
+			t.Process = process
 		}
 	}
 }
@@ -84,7 +107,7 @@ func (b *builder) assignProcess() {
 	}
 	for p := range b.calling {
 		for i := range b.header.Tracks {
-			if t := &b.header.Tracks[i]; t.Device >= 0 {
+			if t := &b.header.Tracks[i]; t.Device >= 0 && t.Process < 0 {
 				t.Process = p
 			}
 		}

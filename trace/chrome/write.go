@@ -17,12 +17,19 @@ import (
 //
 // GPU rows need a pid of their own in this form. Where several processes use
 // GPUs, each gets a made-up one for each of its devices, and correlation IDs
-// are made unique: the form knows no process of GPU rows. t must be sorted.
+// are made unique. The form knows no process of GPU rows: the entries of
+// deviceProperties say it, with the GPU's UUID, in fields of their own.
+//
+// Viewers drop rows that overlap others of their lane in part. GPU work that
+// does so, and what the profiler saw besides calls and ranges, goes on a lane
+// beside; ranges and calls become pairs of asynchronous rows, which keep their
+// thread. t must be sorted.
 func Write(w io.Writer, t *trace.Trace) error {
 	p := newWriter(w, t)
 	p.head()
 	p.metadata()
 	p.events()
+	p.nameLanes()
 	return p.close()
 }
 
@@ -42,26 +49,28 @@ type writer struct {
 	base  trace.Time
 	begun bool
 	names map[trace.NameID][]byte // as JSON
+	used  []bool                  // tracks that have events
 	pids  []string                // of each track, as JSON
 	many  bool                    // several processes use GPUs
+	lanes *writerLanes
 }
 
 func newWriter(w io.Writer, t *trace.Trace) *writer {
-	p := &writer{out: bufio.NewWriterSize(w, 1<<18), t: t, links: trace.Link(t), names: map[trace.NameID][]byte{}}
-	if t.Clock == trace.ClockUnix && len(t.Events) > 0 {
-		const second = 1e9
-		p.base = t.Events[0].Start / second * second
-	}
+	p := &writer{out: bufio.NewWriterSize(w, 1<<18), t: t, links: trace.Link(t), base: WriteOrigin(t), names: map[trace.NameID][]byte{}}
+	p.used = make([]bool, len(t.Tracks))
 	working := map[int]bool{}
-	for _, track := range t.Tracks {
-		if track.Device >= 0 {
-			working[track.Process] = true
+	for i := range t.Events {
+		track := t.Events[i].Track
+		p.used[track] = true
+		if t.Tracks[track].Device >= 0 {
+			working[t.Tracks[track].Process] = true
 		}
 	}
 	p.many = len(working) > 1
 	for _, track := range t.Tracks {
 		p.pids = append(p.pids, p.pid(track))
 	}
+	p.lanes = newWriterLanes(p)
 	return p
 }
 
@@ -99,17 +108,35 @@ func quoted(text string) []byte {
 
 func (p *writer) head() {
 	fmt.Fprintf(p.out, "{\n  \"schemaVersion\": 1,\n  \"deviceProperties\": [")
-	for i, d := range p.t.Devices {
-		if i > 0 {
+	written := map[string]bool{}
+	for i, track := range p.t.Tracks {
+		if track.Device < 0 || !p.used[i] || written[p.pids[i]] {
+			continue
+		}
+		if len(written) > 0 {
 			p.out.WriteString(",")
 		}
-		fmt.Fprintf(p.out, "\n    {\"id\": %d, \"name\": %s, \"totalGlobalMem\": %d}", d.Index, quoted(d.Name), d.MemoryBytes)
+		written[p.pids[i]] = true
+		p.device(track, p.pids[i])
 	}
 	p.out.WriteString("\n  ],\n")
 	if p.base != 0 {
 		fmt.Fprintf(p.out, "  \"baseTimeNanoseconds\": %d,\n", p.base)
 	}
 	p.out.WriteString("  \"displayTimeUnit\": \"ms\",\n  \"traceEvents\": [")
+}
+
+// device writes what is known of a device, as [deviceProperty] reads it.
+func (p *writer) device(track trace.Track, pid string) {
+	d := p.t.Devices[track.Device]
+	own := deviceProperty{ID: d.Index, Name: d.Name, Memory: d.MemoryBytes, UUID: d.UUID, Bus: d.Bus, GPUPID: pid}
+	if track.Process >= 0 {
+		own.Process = p.t.Processes[track.Process].PID
+	}
+	text, err := json.Marshal(own)
+	if err == nil { // numbers and strings can be encoded
+		fmt.Fprintf(p.out, "\n    %s", text)
+	}
 }
 
 // row begins a row; what follows must end it.
@@ -125,15 +152,16 @@ func (p *writer) metadata() {
 	named := map[string]bool{}
 	for i, track := range p.t.Tracks {
 		pid := p.pids[i]
+		if !p.used[i] {
+			continue
+		}
 		if !named[pid] {
 			named[pid] = true
 			p.meta("process_name", pid, "0", "name", p.processName(track))
 			p.meta("process_labels", pid, "0", "labels", labels(p.t, track))
 		}
-		if track.Name != "" {
-			p.meta("thread_name", pid, tid(track), "name", track.Name)
-		} else if track.Device >= 0 {
-			p.meta("thread_name", pid, tid(track), "name", fmt.Sprintf("stream %d", track.ID))
+		if name := laneName(track); name != "" {
+			p.meta("thread_name", pid, tid(track), "name", name)
 		}
 	}
 }
@@ -152,13 +180,6 @@ func labels(t *trace.Trace, track trace.Track) string {
 	return "CPU"
 }
 
-func tid(track trace.Track) string {
-	if track.Text != "" && track.Device < 0 {
-		return string(quoted(track.Text))
-	}
-	return strconv.FormatInt(track.ID, 10)
-}
-
 func (p *writer) meta(what, pid, tid, key, value string) {
 	p.row()
 	fmt.Fprintf(p.out, `{"ph": "M", "name": "%s", "pid": %s, "tid": %s, "args": {"%s": %s}}`, what, pid, tid, key, quoted(value))
@@ -167,15 +188,35 @@ func (p *writer) meta(what, pid, tid, key, value string) {
 func (p *writer) events() {
 	for i := range p.t.Events {
 		e := &p.t.Events[i]
-		p.row()
-		track := p.t.Tracks[e.Track]
-		fmt.Fprintf(p.out, `{"ph": "X", "cat": "%s", "name": %s, "pid": %s, "tid": %s, "ts": %s, "dur": %s`,
-			writerCategories[e.Kind], p.name(e.Name), p.pids[e.Track], tid(track), micros(e.Start-p.base), micros(trace.Time(e.Len())))
-		p.args(e, track)
-		p.out.WriteString("}")
+		at := p.lanes.place(e)
+		p.event(e, at, int64(i)+1)
 		if l := p.links.Launch[i]; l >= 0 {
-			p.flow(&p.t.Events[l], e, int64(i)+1)
+			call := &p.t.Events[l]
+			p.flow(call, e, at.tid, int64(i)+1)
 		}
+	}
+}
+
+// event writes an event as one row, or as two where it overlaps others of its
+// thread.
+func (p *writer) event(e *trace.Event, at lanePlace, id int64) {
+	p.row()
+	fmt.Fprintf(p.out, `{"ph": "%s", "cat": "%s", "name": %s, "pid": %s, "tid": %s, "ts": %s`,
+		at.phase, writerCategories[e.Kind], p.name(e.Name), p.pids[e.Track], at.tid, micros(e.Start-p.base))
+	switch at.phase {
+	case "X":
+		fmt.Fprintf(p.out, `, "dur": %s`, micros(trace.Time(e.Len())))
+	case "i":
+		p.out.WriteString(`, "s": "t"`)
+	default:
+		fmt.Fprintf(p.out, `, "id": %d`, id)
+	}
+	p.args(e, p.t.Tracks[e.Track])
+	p.out.WriteString("}")
+	if at.phase == "b" {
+		p.row()
+		fmt.Fprintf(p.out, `{"ph": "e", "cat": "%s", "name": %s, "pid": %s, "tid": %s, "ts": %s, "id": %d}`,
+			writerCategories[e.Kind], p.name(e.Name), p.pids[e.Track], at.tid, micros(e.End-p.base), id)
 	}
 }
 
@@ -244,15 +285,15 @@ func ProcessCorrelation(id int64) int64 {
 	return id & (1<<40 - 1)
 }
 
-// flow draws the arrow from a launch call to what it launched.
-func (p *writer) flow(call, gpu *trace.Event, id int64) {
+// flow draws the arrow from a launch call to what it launched, on lane tid.
+func (p *writer) flow(call, gpu *trace.Event, lane string, id int64) {
 	for _, end := range []struct {
-		phase string
-		e     *trace.Event
-	}{{`"s"`, call}, {`"f", "bp": "e"`, gpu}} {
+		phase, tid string
+		e          *trace.Event
+	}{{`"s"`, tid(p.t.Tracks[call.Track]), call}, {`"f", "bp": "e"`, lane, gpu}} {
 		p.row()
 		fmt.Fprintf(p.out, `{"ph": %s, "id": %d, "pid": %s, "tid": %s, "ts": %s, "cat": "ac2g", "name": "ac2g"}`,
-			end.phase, id, p.pids[end.e.Track], tid(p.t.Tracks[end.e.Track]), micros(end.e.Start-p.base))
+			end.phase, id, p.pids[end.e.Track], end.tid, micros(end.e.Start-p.base))
 	}
 }
 
@@ -263,4 +304,10 @@ func (p *writer) close() error {
 
 // WriteOrigin returns the time that the times in what [Write] writes of t count
 // from.
-func WriteOrigin(t *trace.Trace) trace.Time { return newWriter(io.Discard, t).base }
+func WriteOrigin(t *trace.Trace) trace.Time {
+	if t.Clock != trace.ClockUnix || len(t.Events) == 0 {
+		return 0
+	}
+	const second = 1e9
+	return t.Events[0].Start / second * second
+}

@@ -85,6 +85,9 @@ var patterns = []pattern{
 	{inFile, "", "", regexp.MustCompile(`^.+\.(?P<range>\d{1,6})\.(?:nsys-rep|qdrep|sqlite)$`)},
 	{inFile, "", "", regexp.MustCompile(`^.+\.(?P<range>\d{1,6})_` + statsReport + `\.(?:csv|json)$`)},
 
+	// The Chrome traces that export makes of them.
+	{inFile, "", "", regexp.MustCompile(`^.+\.(?P<range>\d{1,6})\.nsys` + ext)},
+
 	// Hand-made folders and what other programs write: stage0/, rank_3/,
 	// profile_trace_rank_0.json.gz, rank-34.Jul_15.pt.trace.json.gz, worker3_step_12.….
 	{inDir, "", "", regexp.MustCompile(`^stage[-_]?(?P<stage>\d{1,4})$`)},
@@ -269,11 +272,28 @@ func stem(name string) string {
 
 var nsysName = regexp.MustCompile(`^(?P<report>.+?)(?:\.(?P<range>\d{1,6}))?(?:\.(?:nsys-rep|qdrep|sqlite)|_` + statsReport + `\.(?:csv|json))$`)
 
+// nsysTrace matches the Chrome traces that this program's export makes of captures
+// in a folder.
+var nsysTrace = regexp.MustCompile(`^(?P<report>.+?)(?:\.(?P<range>\d{1,6}))?\.nsys` + ext)
+
+// capture returns the name of the report that a file is, or was made of, and
+// the number of its range.
+func capture(name string, format Format) (report, number string, ok bool) {
+	re := nsysName
+	if format == Chrome {
+		re = nsysTrace
+	}
+	if m := re.FindStringSubmatch(name); m != nil {
+		return m[1], m[2], true
+	}
+	return "", "", false
+}
+
 // family returns what the names of files of one session have in common where
 // no name holds a time.
 func family(name string, format Format) string {
-	if m := nsysName.FindStringSubmatch(name); m != nil && format != Chrome {
-		return m[1]
+	if report, _, ok := capture(name, format); ok {
+		return report
 	}
 	return numbered.ReplaceAllString(bare(name), "${1}#")
 }

@@ -35,14 +35,14 @@ func pairTwins(fsys fs.FS, found []*candidate) {
 }
 
 func twinKey(name string, format Format) string {
-	if format == Chrome {
+	report, number, ok := capture(path.Base(name), format)
+	switch {
+	case ok:
+		return path.Join(path.Dir(name), "nsys", report, number)
+	case format == Chrome:
 		return stem(name)
 	}
-	m := nsysName.FindStringSubmatch(path.Base(name))
-	if m == nil {
-		return name
-	}
-	return path.Join(path.Dir(name), "nsys", m[1], m[2])
+	return name
 }
 
 // reportOf returns which report of nsys stats a file holds, by its name.
