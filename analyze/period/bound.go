@@ -72,10 +72,10 @@ func (x *index) tokenFrom(i, dir int) int32 {
 // Inside a loop any phase would do; it is the first step that shows where a
 // step begins (before it nothing looks like the end of a step), and the last
 // one where it ends.
-func (x *index) bounds(r run, first []int) (out []int, tails []span) {
+func (x *index) bounds(r run, first []int) turning {
 	n := len(first)
-	begins := make([]int, n) // of the first pass of each step
-	tails = make([]span, n)  // the gap behind the last pass of each step
+	begins := make([]int, n)
+	tails := make([]span, n)
 	for k, f := range first {
 		begins[k] = r.passes[f].from
 		last := len(r.passes) - 1
@@ -94,7 +94,7 @@ func (x *index) bounds(r run, first []int) (out []int, tails []span) {
 		2*x.equal(begins[0]-closed, begins[1]-closed, more) >= more {
 		lead = closed
 	}
-	return x.settled(x.boundsAt(begins, tails, lead)), tails
+	return turning{r, x.settled(x.boundsAt(begins, tails, lead)), tails, begins}
 }
 
 // boundsAt returns the bounds of steps that begin lead kernels before their

@@ -51,7 +51,7 @@ func (x *index) combs() []comb {
 		if 5*overlap(lead.spans, taken) >= total(lead.spans) {
 			continue
 		}
-		best := passLevel(lead, all)
+		best := x.passLevel(lead, all)
 		chosen = append(chosen, best)
 		taken = union(taken, union(lead.spans, best.spans))
 	}
@@ -66,7 +66,7 @@ func (c comb) mass() int { return c.support * len(c.teeth) }
 // takes many different tokens, what separates two layers only a few; of the
 // well supported combs the finest is the pass. Damage makes up combs of a few
 // teeth out of any two layers: they have little mass.
-func passLevel(lead comb, all []comb) comb {
+func (x *index) passLevel(lead comb, all []comb) comb {
 	var family []comb
 	most := 0
 	for _, c := range all {
@@ -81,47 +81,90 @@ func passLevel(lead comb, all []comb) comb {
 			best = c
 		}
 	}
+	coarse := best
+	for _, c := range family {
+		if c.support >= 6 && c.divides(coarse) && c.full > best.full && x.nested(c.units[len(c.units)/2]) >= 0.6 {
+			best = c
+		}
+	}
 	return best
+}
+
+// divides says whether the teeth of c cut each unit of b into two or more
+// parts of one length: the passes of a guided step.
+func (c comb) divides(b comb) bool {
+	parts := (len(c.teeth) + len(b.teeth)/2) / len(b.teeth)
+	return parts >= 2 && parts <= 4 && 5*c.full >= 4*(len(c.teeth)-len(c.teeth)/parts) &&
+		10*c.period*parts <= 11*b.period && 2*c.period*parts > b.period &&
+		20*max(len(c.teeth)-parts*len(b.teeth), parts*len(b.teeth)-len(c.teeth)) <= 3*len(c.teeth)
 }
 
 // withoutRequests drops the combs whose teeth are whole requests apart: their
 // units hold two or more units of a finer comb, and besides these something
 // else that repeats, the layers of an encoder or the blocks of a decoder.
 func (x *index) withoutRequests(all []comb) []comb {
-	return slices.DeleteFunc(slices.Clone(all), func(b comb) bool {
-		return slices.ContainsFunc(all, func(a comb) bool {
-			return a.period*3 < b.period*2 && len(a.teeth) >= 2*len(b.teeth)-1 && x.foreignTo(a, b)
-		})
-	})
+	whole := make([]bool, len(all))
+	known := make([]int, x.byTok.ids()) // 1 + the last comb whose units hold a token
+	repeats := make(map[span][]tokenCount)
+	for i, a := range all {
+		for k := 0; k < len(a.units); k += max(1, len(a.units)/16) {
+			for _, t := range x.tokensIn(a.units[k]) {
+				known[t] = i + 1
+			}
+		}
+		for j, b := range all {
+			if whole[j] || a.period*3 >= b.period*2 || len(a.teeth) < 2*len(b.teeth)-1 {
+				continue
+			}
+			u, inner := fullest(b.units, a.teeth)
+			if inner < 2 {
+				continue
+			}
+			if repeats[u] == nil {
+				repeats[u] = x.repeated(u)
+			}
+			foreign := 0
+			for _, r := range repeats[u] {
+				if known[r.tok] != i+1 {
+					foreign += r.count
+				}
+			}
+			rest := max(0, u.len()-inner*a.period)
+			whole[j] = 10*foreign >= 3*rest && foreign >= minUnit
+		}
+	}
+	var out []comb
+	for j, b := range all {
+		if !whole[j] {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
-// foreignTo says whether a unit of b holds repeated work that units of a lack.
-func (x *index) foreignTo(a, b comb) bool {
-	u, inner := fullest(b.units, a.teeth)
-	if inner < 2 {
-		return false
+type tokenCount struct {
+	tok   int32
+	count int
+}
+
+// repeated returns the tokens that occur at least three times in s.
+func (x *index) repeated(s span) []tokenCount {
+	count := make(map[int32]int)
+	for _, t := range x.tokensIn(s) {
+		count[t]++
 	}
-	rest := max(0, u.len()-inner*a.period)
-	known := make(map[int32]bool)
-	for i := 0; i < len(a.units); i += max(1, len(a.units)/16) {
-		s := a.units[i]
-		for _, t := range x.tokens[s.from:min(s.to, len(x.tokens))] {
-			known[t] = true
-		}
-	}
-	other := make(map[int32]int)
-	for _, t := range x.tokens[u.from:min(u.to, len(x.tokens))] {
-		if !known[t] {
-			other[t]++
-		}
-	}
-	again := 0
-	for _, n := range other {
+	out := []tokenCount{}
+	for t, n := range count {
 		if n >= 3 {
-			again += n
+			out = append(out, tokenCount{t, n})
 		}
 	}
-	return 10*again >= 3*rest && again >= minUnit
+	return out
+}
+
+// tokensIn returns the tokens that begin in s.
+func (x *index) tokensIn(s span) []int32 {
+	return x.tokens[min(s.from, len(x.tokens)):min(s.to, len(x.tokens))]
 }
 
 // fullest returns the unit that holds most teeth, and their number.
@@ -214,7 +257,7 @@ func (x *index) comb(c rhythmClass) (comb, bool) {
 		return k, false
 	}
 	mid := units[len(units)/2]
-	if x.nested(mid) < 0.6 {
+	if x.nested(mid) < 0.4 {
 		return k, false
 	}
 	return k, x.known&Attention == 0 || x.hinted(Attention, mid.from, mid.to) >= 2

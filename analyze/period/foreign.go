@@ -23,7 +23,7 @@ func (x *index) foreign(gaps []span, pass int) []bool {
 		if g.len() <= usual.len()+minUnit {
 			continue
 		}
-		out[i] = g.len() > 3*pass || x.newWork(g, usual) || x.aliens(g, in, len(gaps)) >= minUnit
+		out[i] = g.len() > 3*pass || x.newWork(span{g.from + minUnit/2, g.to - minUnit/2}, usual) || x.aliens(g, in, len(gaps)) >= minUnit
 	}
 	return out
 }

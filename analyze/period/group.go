@@ -21,7 +21,7 @@ func (x *index) group(r run) []int {
 	for i := range last {
 		last[i] = i
 	}
-	for range 4 {
+	for range 1 {
 		ends := x.stepEnds(r, last)
 		if ends == nil {
 			break
@@ -130,11 +130,47 @@ func (x *index) stepEnds(r run, last []int) []bool {
 			units[i] = g.len()
 		}
 	}
+	for b, toks := range classes {
+		if x.again(full, x.having(full, toks), b) {
+			delete(classes, b)
+		}
+	}
 	b, ok := chooseBeat(classes, units[:len(units)-1]) // the last one's end is a guess
 	if !ok {
 		return nil
 	}
 	return regular(x.having(all, classes[b]), fulls, b.size)
+}
+
+// again says whether even the shortest gap on the beat holds much of what the
+// others hold, and holds it twice: then these end steps already, and a step
+// that a cache cut short follows some.
+func (x *index) again(gaps []span, on []bool, b beat) bool {
+	var ends, others []span
+	for i, g := range gaps {
+		switch {
+		case on[i] && i%b.size == b.phase:
+			ends = append(ends, g)
+		case !on[i]:
+			others = append(others, g)
+		}
+	}
+	if len(ends) == 0 || len(others) == 0 {
+		return false
+	}
+	byLen := func(a, b span) int { return a.len() - b.len() }
+	slices.SortFunc(others, byLen)
+	usual, end := around(others[len(others)/2]), around(slices.MinFunc(ends, byLen))
+	once, twice := 0, 0
+	for _, t := range x.tokensIn(usual) {
+		if x.byTok.within(t, usual.from, usual.to) == 1 {
+			once++
+			if x.byTok.within(t, end.from, end.to) > 1 {
+				twice++
+			}
+		}
+	}
+	return twice >= 3 && 10*twice >= once
 }
 
 // around is g with the kernels at its sides that share tokens with it.

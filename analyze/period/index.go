@@ -39,19 +39,40 @@ func (p places) within(id int32, from, to int) int {
 
 func newIndex(names []uint32, hint func(uint32) Hint) *index {
 	x := &index{}
-	var raw []uint32
-	x.names, raw = dense(names)
-	x.tokens = tokens(x.names, len(raw))
+	if hint == nil {
+		hint = func(uint32) Hint { return 0 }
+	}
+	x.names, x.hints = folded(names, hint)
+	for _, h := range x.hints {
+		x.known |= h
+	}
+	x.tokens = tokens(x.names, len(x.hints))
 	x.byName = newPlaces(x.names)
 	x.byTok = newPlaces(x.tokens)
-	x.hints = make([]Hint, len(raw))
-	for i, id := range raw {
-		if hint != nil {
-			x.hints[i] = hint(id)
-		}
-		x.known |= x.hints[i]
-	}
 	return x
+}
+
+// folded returns dense name IDs and the hints of each. All matrix products are
+// one: which kernel computes them changes from step to step with autotuning,
+// and from one expert to the next with its quantization or shapes.
+func folded(names []uint32, hint func(uint32) Hint) ([]int32, []Hint) {
+	ids, raw := dense(names)
+	fold := make([]uint64, len(raw))
+	for i, id := range raw {
+		fold[i] = uint64(i)<<16 | uint64(hint(id))
+		if hint(id)&GEMM != 0 {
+			fold[i] = 1<<48 | uint64(hint(id))
+		}
+	}
+	classes, keys := dense(fold)
+	for i, id := range ids {
+		ids[i] = classes[id]
+	}
+	hints := make([]Hint, len(keys))
+	for i, k := range keys {
+		hints[i] = Hint(k & 0xffff)
+	}
+	return ids, hints
 }
 
 // dense renames IDs to 0, 1, … in order of first occurrence.

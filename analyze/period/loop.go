@@ -2,19 +2,18 @@ package period
 
 import "slices"
 
-// loop turns a run into a loop; false where it comes to less than two steps.
-// skips are the lengths of steps without passes in other requests; those of
-// this one are added.
-func (x *index) loop(r run, skips *[]int) (Loop, bool) {
+// turning makes steps of the passes of r; false where they come to less than
+// two.
+func (x *index) turning(r run) (turning, bool) {
 	first := x.group(r)
 	if len(first) < 2 {
-		return Loop{}, false
+		return turning{}, false
 	}
-	bounds, tails := x.bounds(r, first)
-	bounds, skip := x.skipped(bounds, tails, *skips)
-	if skip > 0 && !slices.Contains(*skips, skip) {
-		*skips = append(*skips, skip)
-	}
+	return x.bounds(r, first), true
+}
+
+func (t turning) loop() Loop {
+	bounds, r := t.bounds, t.run
 	l := Loop{First: bounds[0], End: bounds[len(bounds)-1]}
 	for i := 1; i < len(bounds); i++ {
 		s := Step{First: bounds[i-1], End: bounds[i], Expert: -1}
@@ -26,7 +25,7 @@ func (x *index) loop(r run, skips *[]int) (Loop, bool) {
 		l.Steps = append(l.Steps, s)
 	}
 	markCached(&l)
-	return l, true
+	return l
 }
 
 // markCached marks the steps that launch less than half of what a full one does.

@@ -50,8 +50,9 @@ func (x *index) passes(c comb) []pass {
 func (b body) begins(teeth []int) []int {
 	var out []int
 	for _, t := range teeth {
-		at := b.junction(t-b.unit/2, t+b.unit/2, t)
-		if usual := min(max(0, t-b.phase), len(b.before)-1); at < 0 || b.share(at, at+b.unit/2) < b.density*2/3 {
+		usual := min(max(0, t-b.phase), len(b.before)-1)
+		at := b.junction(usual-b.unit/2, usual+b.unit/2, t)
+		if at < 0 || b.share(at, at+b.unit/2) < b.density*2/3 {
 			at = usual // too few marks to see where they begin
 		}
 		out = append(out, at)

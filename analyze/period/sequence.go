@@ -77,18 +77,18 @@ func Find(s Sequence) Result {
 	return Result{Loops: kept}
 }
 
-// loops turns the runs of one transformer into loops. What one request shows
-// about skipped steps helps to find those of the others.
+// loops turns the runs of one transformer into loops.
 func (x *index) loops(runs []run) []Loop {
-	var skips []int
+	var all []turning
 	for _, r := range runs {
-		x.loop(r, &skips)
-	}
-	var out []Loop
-	for _, r := range runs {
-		if l, ok := x.loop(r, &skips); ok {
-			out = append(out, l)
+		if t, ok := x.turning(r); ok {
+			all = append(all, t)
 		}
+	}
+	x.withSkipped(all)
+	var out []Loop
+	for _, t := range all {
+		out = append(out, t.loop())
 	}
 	return out
 }

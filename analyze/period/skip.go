@@ -3,203 +3,226 @@ package period
 import "slices"
 
 const (
-	leastSkip = 4 // kernels of the shortest step that can be told from damage
-	closing   = 8 // kernels by which the end of a step is known again
+	leastSkip  = 4  // kernels of the shortest step that can be told from damage
+	closeReach = 28 // kernels before the end of a step that are looked at
+	closeSize  = 8  // tokens that tell where a step may end
+	closeVotes = 2  // of which so many must be found
+	closing    = 6  // kernels by which the end of a step is known again
 )
 
-// skipped finds the steps that a cache left without any pass: behind the end
-// of a step its scheduler's part comes once more. bounds gets longer by them.
-// known are lengths of such steps in other requests; the longest is returned
-// with the bounds, 0 where there is none.
-func (x *index) skipped(bounds []int, tails []span, known []int) (out []int, length int) {
-	s := skips{x: x, bounds: bounds, tails: tails}
-	s.refs = s.closings()
-	best, most := make([][]int, len(tails)), 0
-	for _, n := range append(s.lengths(), known...) {
-		cuts := s.cuts(n)
-		plain, found := 0, 0
-		for _, c := range cuts {
-			found += len(c)
-			if len(c) == 0 {
-				plain++
-			}
-		}
-		// A solver that repeats itself has no step with a single copy.
-		if found > most && plain > 0 && s.longer(cuts, n) {
-			best, length, most = cuts, n, found
-		}
-	}
-	if most > 0 {
-		s.complete(best, length)
-		known = append([]int{length}, known...)
-	}
-	return append(merged(bounds, best), s.behind(known)...), length
+// A turning is what the passes of a run say of its steps.
+type turning struct {
+	run    run
+	bounds []int  // first kernels of the steps, and the end of the last one
+	tails  []span // the gap behind the last pass of each step
+	begins []int  // of the first pass of each step
 }
 
-// behind returns the ends of skipped steps that follow the last one.
-func (s skips) behind(lengths []int) []int {
-	var out []int
-	end := s.bounds[len(s.bounds)-1]
-	for _, n := range lengths {
-		for {
-			at, _ := s.closes(end+n, end+n+2*gram)
-			if at < 0 || !s.x.twice(end, at-end) {
-				break
-			}
-			out = append(out, at)
-			end = at
-		}
-	}
-	return out
-}
+// before is what step k launches before its first pass.
+func (t turning) before(k int) span { return span{t.bounds[k], t.begins[k]} }
 
-type skips struct {
+// after is what step k launches behind its last pass.
+func (t turning) after(k int) span { return span{t.tails[k].from, t.bounds[k+1]} }
+
+// A closer knows the ends of steps.
+type closer struct {
 	x      *index
-	bounds []int
-	tails  []span // behind the last pass of each step
-	refs   []int  // ends of steps that are followed by a pass soonest
+	voters []voter // the last tokens of a step
+	refs   []int   // some ends
+	reach  int     // most kernels from the last pass of a step to its end
 }
 
-// long is how many kernels step k has behind its last pass.
-func (s skips) long(k int) int { return s.bounds[k+1] - s.tails[k].from }
-
-// lengths returns by how much the steps differ behind their passes, at most
-// the 24 most frequent amounts.
-func (s skips) lengths() []int {
-	lens := make(map[int]int)
-	for k := range s.tails {
-		lens[s.long(k)]++
+// withSkipped adds the steps that a cache cut short or left out: behind the
+// end of a step, what closes a step comes once more without a full pass. All
+// requests together show what that is.
+func (x *index) withSkipped(all []turning) {
+	x.align(all)
+	c := x.closer(all)
+	if len(c.voters) < closeVotes {
+		return
 	}
-	diff := make(map[int]int)
-	for a, n := range lens {
-		for b, m := range lens {
-			if a-b >= leastSkip {
-				diff[a-b] += n * m
+	var once, again []int // kernels from the last pass to the first end, where it is the only one and where not
+	ends := make([][][]int, len(all))
+	for i, t := range all {
+		for k := range t.tails {
+			e := c.ends(t, k)
+			ends[i] = append(ends[i], e)
+			switch n := e[0] - t.tails[k].from; {
+			case len(e) > 1:
+				again = append(again, n)
+			case k+1 < len(t.tails):
+				once = append(once, n)
 			}
 		}
 	}
-	out := make([]int, 0, len(diff))
-	for d := range diff {
-		out = append(out, d)
+	if len(again) > 0 && !endAlike(again, once) {
+		return
 	}
-	slices.SortFunc(out, func(a, b int) int {
-		if diff[a] != diff[b] {
-			return diff[b] - diff[a]
-		}
-		return a - b
-	})
-	return out[:min(len(out), 24)]
+	for i := range all {
+		all[i].bounds = append(all[i].bounds[:1], slices.Concat(ends[i]...)...)
+	}
 }
 
-// longer says whether the steps with cuts, less what lies behind the cuts, are
-// as long as one of the others: a multi-step solver's first steps are shorter.
-func (s skips) longer(cuts [][]int, n int) bool {
-	var with []int
-	for k, c := range cuts {
-		if len(c) > 0 {
-			with = append(with, s.long(k)-n*len(c))
+// align gives all steps the same distance to their first pass. Damage in the
+// first step of a request hides where it begins.
+func (x *index) align(all []turning) {
+	var leads []int
+	for _, t := range all {
+		for k := range t.begins {
+			leads = append(leads, t.before(k).len())
 		}
 	}
-	slices.Sort(with)
-	usual := with[len(with)/2]
-	for k, c := range cuts {
-		if d := s.long(k) - usual; len(c) == 0 && 3*max(d, -d) <= n {
-			return true
+	if len(leads) == 0 {
+		return
+	}
+	slices.Sort(leads)
+	usual := leads[len(leads)/2]
+	for i, t := range all {
+		if d := t.before(0).len() - usual; max(d, -d) > gram/2 && t.begins[0] >= usual {
+			all[i].bounds = x.settled(x.boundsAt(t.begins, t.tails, usual))
 		}
 	}
-	return false
 }
 
-// cuts returns, for each step, where it would have to be cut if its end were
-// repeated after n kernels. At a cut, the kernels before must be those that
-// close other steps, and the kernels behind it those before it.
-func (s skips) cuts(n int) [][]int {
-	out := make([][]int, len(s.tails))
-	for k, t := range s.tails {
-		end := s.bounds[k+1]
-		for end-n-closing/2 > t.from {
-			at, sure := s.closes(end-n, end)
-			if at < 0 || !sure && !s.x.twice(at, n) {
-				break
+// closer learns from the steps of all requests. The ends of loops are not as
+// sure as the others.
+func (x *index) closer(all []turning) closer {
+	c := closer{x: x}
+	var ends []span
+	for _, t := range all {
+		for k := range t.tails {
+			c.reach = max(c.reach, t.after(k).len())
+			if k+1 < len(t.tails) {
+				ends = append(ends, t.after(k))
 			}
-			out[k] = append(out[k], at)
-			end = at
 		}
-		slices.Reverse(out[k])
 	}
-	return out
+	offsets := make(map[int32][]int)
+	sampled := sample(len(ends))
+	for _, i := range sampled {
+		for o := -min(closeReach, ends[i].len()); o <= -gram; o++ {
+			t := x.tokens[ends[i].to+o]
+			offsets[t] = append(offsets[t], o)
+		}
+	}
+	c.voters = keptVoters(offsets, len(sampled))
+	slices.SortFunc(c.voters, func(a, b voter) int { return b.offset - a.offset })
+	c.voters = c.voters[:min(len(c.voters), closeSize)]
+	for _, i := range sampled { // those that lie where most do
+		if 2*c.votes(ends[i].to) >= len(c.voters) && ends[i].to >= closing {
+			c.refs = append(c.refs, ends[i].to)
+		}
+	}
+	return c
 }
 
-// complete adds the cuts of steps whose length tells of a repetition that
-// damage hides.
-func (s skips) complete(cuts [][]int, n int) {
-	var lens []int
-	for k, c := range cuts {
-		if len(c) == 0 {
-			lens = append(lens, s.long(k))
+// votes counts the voters that vote for just at.
+func (c closer) votes(at int) int {
+	n := 0
+	for _, v := range c.voters {
+		if i := at + v.offset; i >= 0 && c.x.tokens[i] == v.tok {
+			n++
 		}
 	}
-	slices.Sort(lens)
-	plain := lens[len(lens)/4]
-	slack := max(2, n/3)
-	for k := range cuts {
-		extra := s.long(k) - plain
-		copies := (extra + n/2) / n
-		if len(cuts[k]) > 0 || copies < 1 || max(extra-copies*n, copies*n-extra) > slack {
+	return n
+}
+
+// ends returns where step k of t and the skipped ones behind it end.
+func (c closer) ends(t turning, k int) []int {
+	s, end := t.after(k), t.bounds[k+1]
+	last := k == len(t.tails)-1
+	if last {
+		s.to = min(len(c.x.names), s.from+2*c.reach)
+	}
+	var out []int
+	for _, e := range c.x.elections(c.voters, s) {
+		at := c.place(e.at)
+		if e.votes < closeVotes || at <= s.from || len(out) > 0 && at < out[len(out)-1]+leastSkip {
 			continue
 		}
-		for i := copies; i > 0; i-- {
-			cuts[k] = append(cuts[k], s.bounds[k+1]-i*n)
+		if last || at <= end-leastSkip {
+			out = append(out, at)
 		}
 	}
+	switch n := len(out); {
+	case !last && n > 0 && out[n-1] >= end-motifShift && c.place(end) < 0:
+		return out
+	case !last:
+		return append(out, end)
+	case n > 0 && end >= out[n-1]+leastSkip && c.endsLike(end):
+		return append(out, end)
+	case n == 0 || out[0] > end+leastSkip && 2*(out[0]-s.from) > 3*c.reach:
+		out = append([]int{end}, out...)
+	}
+	if at := c.bare(t, out[len(out)-1]); at > 0 {
+		out = append(out, at)
+	}
+	return out
 }
 
-// closings picks the ends of the steps with the shortest tails.
-func (s skips) closings() []int {
-	idx := make([]int, len(s.tails)-1) // the last one's end is not as sure
-	for i := range idx {
-		idx[i] = i
-	}
-	slices.SortStableFunc(idx, func(a, b int) int { return s.long(a) - s.long(b) })
-	var refs []int
-	for _, i := range idx[:min(len(idx), 8)] {
-		refs = append(refs, s.bounds[i+1])
-	}
-	return refs
-}
-
-// closes returns the place near at, give or take two kernels, before which the
-// kernels are most like those that close a step, -1 if they are not, and
-// whether nothing else can be meant.
-func (s skips) closes(at, end int) (place int, sure bool) {
-	best := closing / 2
-	place = -1
-	for _, shift := range []int{0, -1, 1, -2, 2} {
-		for _, r := range s.refs {
-			p := at + shift
-			n, last := s.x.equal(p-closing, r-closing, closing), s.x.equal(p-gram, r-gram, gram)
-			if n > best && p != r && p <= end-gram && last >= gram/2 {
-				best, place, sure = n, p, n >= closing-1 && last == gram
+// bare returns the end of a step without passes that begins at from: of what
+// another step launches around its passes, in the same order. It is 0 where
+// there is none.
+func (c closer) bare(t turning, from int) int {
+	for at := from + leastSkip; at <= min(from+c.reach+minUnit, len(c.x.names)); at++ {
+		if !c.endsLike(at) {
+			continue
+		}
+		for k := len(t.tails) - 2; k >= 0 && k > len(t.tails)-4; k-- {
+			if n := c.x.subsequence(span{from, at}, t.before(k), t.after(k)); 5*n >= 4*(at-from) {
+				return at
 			}
 		}
 	}
-	return place, sure
+	return 0
 }
 
-// twice says whether the n kernels before at are those behind it too.
-func (x *index) twice(at, n int) bool {
-	for _, shift := range []int{0, -1, 1, -2, 2} {
-		if 5*x.equal(at-n, at+shift, n) >= 3*n {
-			return true
+// endsLike says whether the very last kernels before at close a step.
+func (c closer) endsLike(at int) bool {
+	const few = gram - 1
+	return slices.ContainsFunc(c.refs, func(r int) bool { return c.x.equal(at-few, r-few, few) == few })
+}
+
+// place returns the place next to at before which a step is closed, or -1.
+func (c closer) place(at int) int {
+	most, place := closing-2, -1
+	for _, shift := range []int{0, -1, 1} {
+		for _, r := range c.refs {
+			p := min(at+shift, len(c.x.names))
+			if n := c.x.subsequence(span{r - closing, r}, span{p - closing - 1, p}); n > most {
+				most, place = n, p
+			}
 		}
 	}
-	return false
+	return place
 }
 
-func merged(bounds []int, cuts [][]int) []int {
-	out := []int{bounds[0]}
-	for k, c := range cuts {
-		out = append(append(out, c...), bounds[k+1])
+// subsequence returns how many kernels of a follow each other, perhaps with
+// others between, in the given spans one after the other.
+func (x *index) subsequence(a span, in ...span) int {
+	row := make([]int, a.len()+1)
+	for _, s := range in {
+		for i := max(0, s.from); i < s.to; i++ {
+			diagonal := 0
+			for j := range a.len() {
+				up := row[j+1]
+				if x.names[i] == x.names[a.from+j] {
+					row[j+1] = diagonal + 1
+				} else {
+					row[j+1] = max(row[j], up)
+				}
+				diagonal = up
+			}
+		}
 	}
-	return out
+	return row[a.len()]
+}
+
+// endAlike says whether steps that are followed by skipped ones end as soon
+// behind their last pass as one that is not: a solver that repeats itself has
+// no such step, and a multi-step solver's first steps are shorter.
+func endAlike(again, once []int) bool {
+	slices.Sort(again)
+	usual := again[len(again)/2]
+	return slices.ContainsFunc(once, func(n int) bool { return 8*max(n-usual, usual-n) <= max(n, 4*gram) })
 }
