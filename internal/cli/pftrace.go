@@ -20,7 +20,7 @@ func packer(dst io.Writer, name string) (io.WriteCloser, error) {
 	r, w := io.Pipe()
 	p := &nativeWriter{PipeWriter: w, done: make(chan error, 1)}
 	go func() {
-		t, err := trace.Read(chrome.NewReader(r, trace.Want{Kinds: trace.AllKinds &^ trace.KindsOf(trace.Flow, trace.Counter)}))
+		t, err := trace.Read(chrome.NewReader(r, trace.Want{Kinds: trace.AllKinds &^ trace.KindsOf(trace.Flow)}))
 		if err == nil {
 			err = perfetto.Write(dst, t)
 		}

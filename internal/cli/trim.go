@@ -51,9 +51,9 @@ encloses the part. Steps that were found from kernels alone can't be found again
 in a copy of one of them.
 
 OUT ends in .json, .json.gz, .json.zst or .pftrace, Perfetto's own format, which
-fills its tables about GPUs but has no arrows and no counters. Work in several files needs a folder
-(an existing one, or a name that ends in /): each file keeps the name of its
-folder and its own.
+is smaller and fills its tables about GPUs; its arrows need a Perfetto of 2026.
+Work in several files needs a folder (an existing one, or a name that ends in /):
+each file keeps the name of its folder and its own.
 
 --max-size drops detail until the copy fits, in this order:
 ` + shedHelp(),

@@ -1,6 +1,8 @@
 package chrome
 
 import (
+	"math"
+	"strconv"
 	"strings"
 
 	"omnitrace/trace"
@@ -231,8 +233,22 @@ func (b *batch) point(r *row, kind trace.Kind) {
 	}
 }
 
-func (b *batch) counter(r *row) { b.point(r, trace.Counter) }
-func (b *batch) flow(r *row)    { b.point(r, trace.Flow) }
+func (b *batch) flow(r *row) { b.point(r, trace.Flow) }
+
+// counter takes a sample. Of a row with several values the first that is not 0 is read.
+func (b *batch) counter(r *row) {
+	n := len(b.events)
+	if b.point(r, trace.Counter); len(b.events) == n {
+		return
+	}
+	e := &b.events[n]
+	walkArgs(r, func(_, v []byte) {
+		value, err := strconv.ParseFloat(string(v), 64)
+		if err == nil && e.Detail == 0 && !math.IsInf(value, 0) && !math.IsNaN(value) {
+			e.Detail = b.lex.detail(trace.Detail{Value: value})
+		}
+	})
+}
 
 // instant also notices Kineto's word that its buffers ran over.
 func (b *batch) instant(r *row) {
