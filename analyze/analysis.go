@@ -59,6 +59,16 @@ func All() []Analysis {
 	})
 }
 
+// unattributedTables are the tables that need no attribution.
+var unattributedTables = map[string]bool{
+	Stages.Name: true, Devices.Name: true, GPUs.Name: true, Categories.Name: true, Kernels.Name: true, Memory.Name: true,
+}
+
+// Unattributed lists the analyses that make sense with [Options.Unattributed].
+func Unattributed() []Analysis {
+	return slices.DeleteFunc(All(), func(a Analysis) bool { return !unattributedTables[a.Name] })
+}
+
 // Summarize makes the tables of the given analyses, and the totals. Analyses
 // only read the session, so they run side by side.
 func (s *Session) Summarize(analyses []Analysis) *Summary {

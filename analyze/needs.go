@@ -5,6 +5,11 @@ import (
 	"omnitrace/trace"
 )
 
+// NeedsUnattributed says which events the tables of [Unattributed] are made of.
+func NeedsUnattributed(*rules.Rules) trace.Want {
+	return trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch, trace.Range)}
+}
+
 // Needs says which events of a trace the tables of a summary are made of.
 func Needs(r *rules.Rules) trace.Want {
 	return trace.Want{

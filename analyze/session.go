@@ -31,6 +31,9 @@ type Options struct {
 	// GPUMap gives the physical GPU of stages, by UUID, where the traces do not.
 	GPUMap   map[int]string
 	Complete bool // nothing is known to be missing
+	// Unattributed leaves all work outside of requests, phases, steps and
+	// passes. It is for measuring what attribution costs: see [Unattributed].
+	Unattributed bool
 }
 
 // A Session is one run, ready to be put into tables.
@@ -101,14 +104,20 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	}
 	s.expectAny()
 	s.numberDevices()
+	if !s.Unattributed {
+		s.readHosts()
+		s.flagSteps()
+	}
+	s.warn()
+	return s, nil
+}
+
+func (s *Session) readHosts() {
 	for _, src := range s.Sources {
 		if src.counted() && src.host == nil {
 			src.host = s.readHost(src)
 		}
 	}
-	s.flagSteps()
-	s.warn()
-	return s, nil
 }
 
 func (s *Session) numberDevices() {

@@ -59,7 +59,9 @@ func (s *Session) addWork(i int, src *Source) {
 			s.work = append(s.work, w)
 		})
 	}
-	s.attribute(i, from)
+	if !s.Unattributed {
+		s.attribute(i, from)
+	}
 }
 
 // gpuEvents returns, for each device of t, the positions of its GPU events.

@@ -20,6 +20,7 @@ type summarizeOptions struct {
 	saveOptions
 	by          []string
 	expectSteps int
+	plain       bool
 }
 
 func newSummarize(std streams) *cobra.Command {
@@ -54,11 +55,14 @@ out so that the rows of a table add up to it.`,
 	f.IntVar(&o.expectSteps, "expect-steps", 0, "the number of denoise steps of each request; a trace that disagrees is reported")
 	o.selectOptions.flags(cmd)
 	o.saveOptions.flags(cmd)
+	// For bench/compare: what attribution costs is what this spares.
+	f.BoolVar(&o.plain, "no-attribution", false, "only the tables that need no attribution")
+	_ = f.MarkHidden("no-attribution")
 	return cmd
 }
 
 func (o *summarizeOptions) validate(args []string) error {
-	o.known.ExpectSteps = o.expectSteps
+	o.known.ExpectSteps, o.known.Unattributed = o.expectSteps, o.plain
 	if err := o.inputOptions.validate(args); err != nil {
 		return err
 	}
@@ -82,7 +86,10 @@ func (o *summarizeOptions) validate(args []string) error {
 }
 
 func (o *summarizeOptions) analyses() ([]analyze.Analysis, error) {
-	if len(o.by) == 0 {
+	switch {
+	case len(o.by) == 0 && o.plain:
+		return analyze.Unattributed(), nil
+	case len(o.by) == 0:
 		return analyze.All(), nil
 	}
 	a, err := analyze.By(o.by)
@@ -104,8 +111,12 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
+	needs := analyze.Needs
+	if o.plain {
+		needs = analyze.NeedsUnattributed
+	}
 	err = o.write(std, func(w io.Writer) error {
-		return o.sessions(cmd.Context(), std, analyze.Needs, func(s *analyze.Session) error {
+		return o.sessions(cmd.Context(), std, needs, func(s *analyze.Session) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}

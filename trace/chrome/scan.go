@@ -62,8 +62,39 @@ func (r *row) field(key string) (*field, uint) {
 		return &r.dur, sawDur
 	case "id":
 		return &r.id, sawID
+	case "args":
+		return nil, sawArgs
 	}
 	return nil, 0
+}
+
+// glance is [row.field] for a row's text from the quote that begins a key. It
+// knows the keys that nearly all rows are made of, and returns the length of
+// the key with its quotes, or 0 for others.
+func (r *row) glance(w uint64) (f *field, bit uint, n int) {
+	switch w & (1<<32 - 1) {
+	case '"' | 'p'<<8 | 'h'<<16 | '"'<<24:
+		return &r.ph, sawPh, 4
+	case '"' | 't'<<8 | 's'<<16 | '"'<<24:
+		return &r.ts, sawTs, 4
+	}
+	switch w & (1<<40 - 1) {
+	case '"' | 'c'<<8 | 'a'<<16 | 't'<<24 | '"'<<32:
+		return &r.cat, sawCat, 5
+	case '"' | 'p'<<8 | 'i'<<16 | 'd'<<24 | '"'<<32:
+		return &r.pid, sawPid, 5
+	case '"' | 't'<<8 | 'i'<<16 | 'd'<<24 | '"'<<32:
+		return &r.tid, sawTid, 5
+	case '"' | 'd'<<8 | 'u'<<16 | 'r'<<24 | '"'<<32:
+		return &r.dur, sawDur, 5
+	}
+	switch w & (1<<48 - 1) {
+	case '"' | 'n'<<8 | 'a'<<16 | 'm'<<24 | 'e'<<32 | '"'<<40:
+		return &r.name, sawName, 6
+	case '"' | 'a'<<8 | 'r'<<16 | 'g'<<24 | 's'<<32 | '"'<<40:
+		return nil, sawArgs, 6
+	}
+	return nil, 0, 0
 }
 
 // strictRow scans the object that begins at b[i] and returns the index behind
@@ -75,23 +106,26 @@ func strictRow(b []byte, i int, r *row) int {
 		return i + 1
 	}
 	for b[i] == '"' {
-		key := b[i+1:]
-		end := shortString(b, i+1)
-		if end < 0 {
+		f, bit, n := r.glance(binary.LittleEndian.Uint64(b[i:]))
+		if n > 0 {
+			i += n
+		} else {
+			end := shortString(b, i+1)
+			if end < 0 {
+				return -1
+			}
+			f, bit = r.field(string(b[i+1 : end]))
+			i = end + 1
+		}
+		if i = colon(b, i); i < 0 {
 			return -1
 		}
-		key = key[:end-i-1]
-		if i = space(b, end+1); b[i] != ':' {
-			return -1
-		}
-		i = space(b, i+1)
 		start := i
-		f, bit := r.field(string(key))
 		switch {
 		case f != nil:
 			i = scalar(b, i, f)
-		case string(key) == "args" && b[i] == '{':
-			i, bit = value(b, i, maxDepth), sawArgs
+		case bit == sawArgs && b[i] != '{':
+			i, bit = value(b, i, maxDepth), 0
 		default:
 			i = value(b, i, maxDepth)
 		}
@@ -115,24 +149,48 @@ func strictRow(b []byte, i int, r *row) int {
 }
 
 // space returns the index of the first byte at or behind i that is not JSON
-// white space.
+// white space. Kineto begins lines with four or more spaces.
 func space(b []byte, i int) int {
+	if b[i] > ' ' {
+		return i
+	}
+	if b[i] == '\n' && binary.LittleEndian.Uint32(b[i+1:]) == blanks {
+		i += 5
+	}
 	for b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r' {
 		i++
 	}
 	return i
 }
 
+const blanks = ' ' | ' '<<8 | ' '<<16 | ' '<<24
+
+// colon returns the index of the value behind the colon that follows a key
+// ending at b[i], or -1 if there is no colon.
+func colon(b []byte, i int) int {
+	if b[i] != ':' {
+		if i = space(b, i); b[i] != ':' {
+			return -1
+		}
+	}
+	if i++; b[i] == ' ' {
+		i++
+	}
+	return space(b, i)
+}
+
 // shortString returns the index of the quote that ends the string whose first
 // byte is b[i], or -1 if it holds anything but plain ASCII. It is for keys.
 func shortString(b []byte, i int) int {
-	for c := b[i]; c != '"'; c = b[i] {
-		if c < 0x20 || c >= 0x80 || c == '\\' {
+	for {
+		if hit := special(binary.LittleEndian.Uint64(b[i:])); hit != 0 {
+			if i += bits.TrailingZeros64(hit) / 8; b[i] == '"' {
+				return i
+			}
 			return -1
 		}
-		i++
+		i += 8
 	}
-	return i
 }
 
 // scalar scans a string or a number into f.
@@ -186,10 +244,10 @@ func object(b []byte, i, depth int) int {
 		if i = shortString(b, i+1); i < 0 {
 			return -1
 		}
-		if i = space(b, i+1); b[i] != ':' {
+		if i = colon(b, i+1); i < 0 {
 			return -1
 		}
-		if i = value(b, space(b, i+1), depth); i < 0 {
+		if i = value(b, i, depth); i < 0 {
 			return -1
 		}
 		switch i = space(b, i); b[i] {
@@ -256,17 +314,34 @@ func number(b []byte, i int) int {
 	return j
 }
 
+// digits returns the index of the first byte at or behind i that is no digit.
+// Most numbers have fewer than eight digits, or few more.
 func digits(b []byte, i int) int {
-	for b[i]-'0' < 10 {
-		i++
+	for {
+		w := binary.LittleEndian.Uint64(b[i:])
+		// A byte above '9' gets its top bit from the sum, one below '0' from the
+		// difference; a borrow can only spoil bytes behind the first hit.
+		if hit := (w + lows*(0x7f-'9') | (w - lows*'0') | w) & highs; hit != 0 {
+			return i + bits.TrailingZeros64(hit)/8
+		}
+		i += 8
 	}
-	return i
 }
 
 const (
 	lows  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
+
+// special returns a word whose lowest set bit is the top bit of the first byte
+// of w that is a quote, a backslash, a control character or beyond ASCII; 0 if
+// none is.
+func special(w uint64) uint64 {
+	quote, slash := w^(lows*'"'), w^(lows*'\\')
+	// A byte below n has its top bit set in (w - n) and not in w; a borrow can
+	// only spoil bytes behind the first hit.
+	return (((quote - lows) &^ quote) | ((slash - lows) &^ slash) | ((w - lows*0x20) &^ w) | w) & highs
+}
 
 // text returns the index of the quote that ends the string whose first byte is
 // b[i], and whether its bytes are its value (no escapes). It returns -1 for
@@ -278,12 +353,8 @@ const (
 func text(b []byte, i int) (end int, plain bool) {
 	plain = true
 	for {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^(lows*'"'), w^(lows*'\\')
-		// A byte below n has its top bit set in (w - n) and not in w; a borrow
-		// can only spoil bytes behind the first hit.
-		hit := ((quote - lows) &^ quote) | ((slash - lows) &^ slash) | ((w - lows*0x20) &^ w) | w
-		if hit &= highs; hit == 0 {
+		hit := special(binary.LittleEndian.Uint64(b[i:]))
+		if hit == 0 {
 			i += 8
 			continue
 		}

@@ -1,8 +1,11 @@
 package chrome
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"reflect"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -133,5 +136,39 @@ func TestDepth(t *testing.T) {
 		if strict != want || (o == whole) != want {
 			t.Errorf("depth %d: strict %v, tolerant %v", n, strict, o == whole)
 		}
+	}
+}
+
+// What is tested eight bytes at a time stops at the same byte as a loop over
+// bytes does, for every byte at every place.
+func TestEightAtATime(t *testing.T) {
+	stops := map[string]struct {
+		fast func([]byte) int
+		at   func(c byte) bool
+		fill byte
+	}{
+		"digits": {func(b []byte) int { return digits(b, 0) }, func(c byte) bool { return c < '0' || c > '9' }, '7'},
+		"text": {func(b []byte) int { return bits.TrailingZeros64(special(binary.LittleEndian.Uint64(b))) / 8 },
+			func(c byte) bool { return c == '"' || c == '\\' || c < ' ' || c > 0x7f }, 'x'},
+		"space": {func(b []byte) int { return space(b, 0) }, func(c byte) bool { return !strings.ContainsRune(" \n\t\r", rune(c)) || c > 0x7f }, ' '},
+	}
+	for name, s := range stops {
+		for place := range 8 {
+			for c := range 256 {
+				for behind := range 256 {
+					b := padded(strings.Repeat(string(s.fill), place) + string([]byte{byte(c), byte(behind)}))
+					want := 0
+					for !s.at(b[want]) {
+						want++
+					}
+					if got := s.fast(b); got != want && want < 8 {
+						t.Fatalf("%s: stopped at %d of %q, want %d", name, got, b, want)
+					}
+				}
+			}
+		}
+	}
+	if got := space(padded("\n      x"), 0); got != 7 {
+		t.Errorf("a line of 6 spaces: stopped at %d", got)
 	}
 }

@@ -45,9 +45,6 @@ func (t *tolerant) row(i int, r *row) (int, outcome) {
 	seen := uint(0)
 	return t.members(i, func(key []byte, i int) (int, outcome) {
 		f, bit := r.field(string(key))
-		if string(key) == "args" {
-			bit = sawArgs
-		}
 		if seen&bit != 0 {
 			t.health.Add(trace.DuplicateKey, int64(i))
 		}
