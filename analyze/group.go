@@ -108,6 +108,7 @@ func (g *grouping) groups(s *Session) []*group {
 	found := map[groupKey]*group{}
 	durations := slices.ContainsFunc(g.figures, func(f figure) bool { return f.Name == medianNS.Name })
 	left := g.leftOut(s)
+	var last *group // neighbours often share a row
 	for i := range s.work {
 		w := &s.work[i]
 		if left[w.source] || g.keep != nil && !g.keep(w) {
@@ -117,12 +118,13 @@ func (g *grouping) groups(s *Session) []*group {
 		for k := range g.dims {
 			key[k] = g.dims[k].id(s, w)
 		}
-		gr := found[key]
-		if gr == nil {
-			gr = &group{key: key, sample: w, tally: tally{wantDurations: durations}}
-			found[key] = gr
+		if last == nil || last.key != key {
+			if last = found[key]; last == nil {
+				last = &group{key: key, sample: w, tally: tally{wantDurations: durations}}
+				found[key] = last
+			}
 		}
-		gr.add(s, w)
+		last.add(s, w)
 	}
 	return slices.SortedFunc(maps.Values(found), func(a, b *group) int { return g.compare(s, a, b) })
 }

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"slices"
+	"sort"
 
 	"omnitrace/analyze/rules"
 	"omnitrace/trace"
@@ -33,9 +34,25 @@ var callCauses = map[rules.CallClass]string{
 
 // A host is what the launching threads of a source did.
 type host struct {
-	causes   []cause                  // what the values below stand for
-	ops      map[trace.TrackID]scopes // the outermost operators
-	activity map[trace.TrackID]scopes // what explains idle time
+	causes   []cause    // what the values below stand for
+	ops      []scopes   // the outermost operators, by thread
+	activity []scopes   // what explains idle time, by thread
+	startup  []activity // start-up work, in the order of the events
+}
+
+// An activity is an event that is a cause.
+type activity struct{ event, cause int32 }
+
+// The places in host.causes of those that no event is.
+const (
+	unexplained int32 = iota
+	latency
+	noWork
+	python
+)
+
+var eventless = []cause{
+	unexplained: {kind: unattributed}, latency: {kind: causeLatency}, noWork: {kind: causeNoWork}, python: {kind: causePython},
 }
 
 // readHost collects what the launching threads of a source were doing: the
@@ -45,73 +62,99 @@ type host struct {
 // Which operators inside others were read depends on the order of the file, so
 // only the outermost may count.
 func (s *Session) readHost(src *Source) *host {
-	h := &host{ops: map[trace.TrackID]scopes{}, activity: map[trace.TrackID]scopes{}}
-	launching := src.launchingThreads()
-	calls := map[trace.TrackID][]scope{}
-	ids := map[cause]int32{}
-	classes := map[trace.NameID]rules.CallClass{}
-	var overhead []scope
 	t := src.Trace
+	tracks := len(t.Tracks)
+	h := &host{ops: make([]scopes, tracks), activity: make([]scopes, tracks)}
+	asked := s.newCauses(t)
+	launching := src.launchingThreads()
+	calls := make([][]scope, tracks)
+	var overhead []scope
 	for i := range t.Events {
 		e := &t.Events[i]
-		c := s.causeOf(t, e, classes)
-		if c.kind == "" || e.Kind != trace.Overhead && !launching[e.Track] {
+		if e.Kind != trace.Overhead && !launching[e.Track] {
 			continue
 		}
-		id, ok := ids[c]
-		if !ok {
-			id = int32(len(h.causes))
-			ids[c] = id
-			h.causes = append(h.causes, c)
+		id := asked.of(e)
+		if id < 0 {
+			continue
 		}
 		switch e.Kind {
 		case trace.Overhead:
 			overhead = append(overhead, scope{e.Span, id})
 		case trace.Op:
-			h.ops[e.Track] = append(h.ops[e.Track], scope{e.Span, id})
+			h.ops[e.Track] = h.ops[e.Track].addOutermost(scope{e.Span, id})
+			continue
 		default:
 			calls[e.Track] = append(calls[e.Track], scope{e.Span, id})
 		}
+		if startup[asked.list[id].kind] {
+			h.startup = append(h.startup, activity{int32(i), id})
+		}
 	}
+	h.causes = asked.list
 	top := outermost(overhead)
-	for track := range launching {
-		h.ops[track] = outermost(h.ops[track])
-		h.activity[track] = overlay(overlay(h.ops[track], innermost(calls[track])), top)
+	for track, is := range launching {
+		if is {
+			h.activity[track] = overlay(overlay(h.ops[track], innermost(calls[track])), top)
+		}
 	}
 	return h
 }
 
-func (s *Session) causeOf(t *trace.Trace, e *trace.Event, classes map[trace.NameID]rules.CallClass) cause {
+// A causeIndex gives the events of a trace their causes. Each name is asked about
+// once for each sort of event.
+type causeIndex struct {
+	*Session
+	t     *trace.Trace
+	list  []cause
+	known [][trace.Overhead + 1]int32 // by name and kind: 0 not asked yet, -1 none, else the place in list and 1
+}
+
+func (s *Session) newCauses(t *trace.Trace) *causeIndex {
+	return &causeIndex{s, t, slices.Clone(eventless), make([][trace.Overhead + 1]int32, t.Names.Len())}
+}
+
+// of returns the place of the event's cause in the list, or -1.
+func (c *causeIndex) of(e *trace.Event) int32 {
+	if e.Kind > trace.Overhead {
+		return -1
+	}
+	id := &c.known[e.Name][e.Kind]
+	if *id == 0 {
+		*id = -1
+		if cause := c.causeOf(c.t, e); cause.kind != "" {
+			c.list = append(c.list, cause)
+			*id = int32(len(c.list))
+		}
+	}
+	if *id < 0 {
+		return -1
+	}
+	return *id - 1
+}
+
+func (s *Session) causeOf(t *trace.Trace, e *trace.Event) cause {
+	name := t.Names.Text(e.Name)
 	switch e.Kind {
 	case trace.Op:
-		return cause{causeOp, t.Names.Text(e.Name)}
+		return cause{causeOp, name}
 	case trace.Launch, trace.Overhead, trace.Frame:
 	default:
 		return cause{}
 	}
-	class, ok := classes[e.Name]
-	if !ok {
-		class = s.Rules.Call(t.Names.Text(e.Name))
-		classes[e.Name] = class
-	}
-	kind := callCauses[class]
+	kind := callCauses[s.Rules.Call(name)]
 	if kind == "" && e.Kind == trace.Overhead {
 		kind = causeProfiler
 	}
-	return cause{kind, t.Names.Text(e.Name)}
+	return cause{kind, name}
 }
 
-// launchingThreads returns the threads that launched any of the source's work.
-func (src *Source) launchingThreads() map[trace.TrackID]bool {
-	tracks := map[trace.TrackID]bool{}
-	last := trace.TrackID(0)
+// launchingThreads tells which threads launched any of the source's work.
+func (src *Source) launchingThreads() []bool {
+	tracks := make([]bool, len(src.Trace.Tracks))
 	for i, l := range src.Links.Launch {
-		if l < 0 || !src.Trace.Events[i].Kind.GPU() {
-			continue
-		}
-		if t := src.Trace.Events[l].Track; t != last || len(tracks) == 0 {
-			tracks[t] = true
-			last = t
+		if l >= 0 && src.Trace.Events[i].Kind.GPU() {
+			tracks[src.Trace.Events[l].Track] = true
 		}
 	}
 	return tracks
@@ -145,16 +188,15 @@ func overlay(base, top scopes) scopes {
 
 // walk calls yield with the scopes that share time with span, and with the
 // time between them (value -1), in order.
-func (s scopes) walk(span trace.Span, yield func(trace.Span, int32)) {
+func (s scopes) walk(span trace.Span, yield func(trace.Span, int32)) { s.walkFrom(0, span, yield) }
+
+// walkFrom is walk for a span that is likely to begin near scope i. It returns
+// a place near its end.
+func (s scopes) walkFrom(i int, span trace.Span, yield func(trace.Span, int32)) int {
 	if span.Len() == 0 {
-		return
+		return i
 	}
-	i, _ := slices.BinarySearchFunc(s, span.Start, func(x scope, t trace.Time) int {
-		if x.End <= t {
-			return -1
-		}
-		return 1
-	})
+	i = s.endingAfter(i, span.Start)
 	at := span.Start
 	for ; i < len(s) && s[i].Start < span.End; i++ {
 		part := s[i].Intersect(span)
@@ -167,4 +209,18 @@ func (s scopes) walk(span trace.Span, yield func(trace.Span, int32)) {
 	if at < span.End {
 		yield(trace.Span{Start: at, End: span.End}, -1)
 	}
+	return max(i-1, 0)
+}
+
+// endingAfter returns the first scope that ends after t, which is often the
+// i-th or one of those behind it.
+func (s scopes) endingAfter(i int, t trace.Time) int {
+	if i < len(s) && (i == 0 || s[i-1].End <= t) {
+		for near := min(i+8, len(s)); i < near; i++ {
+			if s[i].End > t {
+				return i
+			}
+		}
+	}
+	return sort.Search(len(s), func(i int) bool { return s[i].End > t })
 }

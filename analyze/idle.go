@@ -58,10 +58,23 @@ type idleSum struct{ count, ns, longest int64 }
 // idleSums adds up the idle time by cause and name, once for both tables.
 func (s *Session) idleSums() map[idleKey]idleSum {
 	s.idleOnce.Do(func() {
-		s.idle = map[idleKey]idleSum{}
-		s.idleGaps(func(stage int, c cause, d int64) {
-			s.idle[idleKey{stage, c}] = s.idle[idleKey{stage, c}].plus(idleSum{1, d, d})
+		sums := make([][]idleSum, len(s.Sources)) // by source and place in its host's causes
+		s.idleBefore(func(i int, src *Source, c int32, d int64) {
+			of := &sums[s.work[i].source]
+			if *of == nil {
+				*of = make([]idleSum, len(src.host.causes))
+			}
+			(*of)[c] = (*of)[c].plus(idleSum{1, d, d})
 		})
+		s.idle = map[idleKey]idleSum{}
+		for i, of := range sums {
+			for c, sum := range of {
+				if sum.count > 0 {
+					k := idleKey{s.Sources[i].Stage, s.Sources[i].host.causes[c]}
+					s.idle[k] = s.idle[k].plus(sum)
+				}
+			}
+		}
 	})
 	return s.idle
 }
@@ -117,53 +130,60 @@ func rank(kind string) int {
 	return 0
 }
 
-// idleGaps calls yield with each stretch of idle time of each device that has
-// one cause.
-func (s *Session) idleGaps(yield func(stage int, c cause, ns int64)) {
-	s.idleBefore(func(_ int, stage int, c cause, ns int64) { yield(stage, c, ns) })
-}
-
-// idleBefore is idleGaps with the index of the work that ends the stretch.
-func (s *Session) idleBefore(yield func(i, stage int, c cause, ns int64)) {
+// idleBefore calls yield with each stretch of idle time of each device that has
+// one cause: the index of the work that ends it, that work's source and the
+// cause's place among those of the source's host.
+func (s *Session) idleBefore(yield func(i int, src *Source, cause int32, ns int64)) {
 	covered, dev := trace.Time(0), int32(-1)
+	var x explainer
 	for i := range s.work {
 		w := &s.work[i]
 		if w.device != dev {
 			dev, covered = w.device, w.End
+			x = explainer{src: s.Sources[w.source]}
 			continue
 		}
 		if w.Start > covered {
-			s.explain(w, trace.Span{Start: covered, End: w.Start}, func(stage int, c cause, ns int64) { yield(i, stage, c, ns) })
+			x.explain(w, trace.Span{Start: covered, End: w.Start}, func(c int32, ns int64) { yield(i, x.src, c, ns) })
 		}
 		covered = max(covered, w.End)
 	}
 }
 
+// An explainer deals out gaps of a device, in time order.
+type explainer struct {
+	src   *Source
+	track trace.TrackID
+	near  int // where in the thread's activity the last gap was
+}
+
 // explain deals out the gap before w.
-func (s *Session) explain(w *Work, gap trace.Span, yield func(int, cause, int64)) {
-	src := s.Sources[w.source]
+func (x *explainer) explain(w *Work, gap trace.Span, yield func(cause int32, ns int64)) {
+	src := x.src
 	if w.launch < 0 {
-		yield(src.Stage, cause{kind: unattributed}, int64(gap.Len()))
+		yield(unexplained, int64(gap.Len()))
 		return
 	}
 	call := &src.Trace.Events[w.launch-src.launch]
-	th := src.threads[call.Track]
+	if call.Track != x.track {
+		x.track, x.near = call.Track, 0
+	}
 	before := trace.Span{Start: gap.Start, End: max(gap.Start, min(call.Start, gap.End))}
-	src.host.activity[call.Track].walk(before, func(part trace.Span, value int32) {
+	x.near = src.host.activity[call.Track].walkFrom(x.near, before, func(part trace.Span, value int32) {
 		if value >= 0 {
-			yield(src.Stage, src.host.causes[value], int64(part.Len()))
+			yield(value, int64(part.Len()))
 			return
 		}
-		th.walkUnits(part, func(part trace.Span, open bool) {
-			kind := causeNoWork
+		src.threads[call.Track].walkUnits(part, func(part trace.Span, open bool) {
+			c := noWork
 			if open {
-				kind = causePython
+				c = python
 			}
-			yield(src.Stage, cause{kind: kind}, int64(part.Len()))
+			yield(c, int64(part.Len()))
 		})
 	})
 	if before.End < gap.End {
-		yield(src.Stage, cause{kind: causeLatency}, int64(gap.End-before.End))
+		yield(latency, int64(gap.End-before.End))
 	}
 }
 

@@ -133,7 +133,7 @@ func (b *sampler) add() {
 			u.long = len(u.sequence) > longestSequence
 		}
 	}
-	b.s.idleBefore(func(i int, _ int, c cause, ns int64) { b.of[i].idle[c.kind] += ns })
+	b.s.idleBefore(func(i int, src *Source, c int32, ns int64) { b.of[i].idle[src.host.causes[c].kind] += ns })
 }
 
 // kernel returns the number of the work's kernel in b.kernels.

@@ -41,9 +41,16 @@ func (s scopes) index(t trace.Time) int {
 // sortScopes sorts by start, longer ones first among equals. Those with the
 // same span stay in the order in which they were added, outer ones first.
 func sortScopes(s []scope) {
-	slices.SortStableFunc(s, func(a, b scope) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
-	})
+	if !slices.IsSortedFunc(s, scope.compare) {
+		slices.SortStableFunc(s, scope.compare)
+	}
+}
+
+func (a scope) compare(b scope) int {
+	if a.Start != b.Start {
+		return cmp.Compare(a.Start, b.Start)
+	}
+	return cmp.Compare(b.End, a.End)
 }
 
 // outermost returns the scopes that lie in no other one. Those that begin in
@@ -53,14 +60,20 @@ func outermost(s []scope) scopes {
 	sortScopes(s)
 	var out scopes
 	for _, x := range s {
-		if n := len(out); n > 0 {
-			x.Start = max(x.Start, out[n-1].End)
-		}
-		if x.Start < x.End {
-			out = append(out, x)
-		}
+		out = out.addOutermost(x)
 	}
 	return out
+}
+
+// addOutermost adds a scope that begins no earlier than those before it.
+func (s scopes) addOutermost(x scope) scopes {
+	if n := len(s); n > 0 {
+		x.Start = max(x.Start, s[n-1].End)
+	}
+	if x.Start < x.End {
+		s = append(s, x)
+	}
+	return s
 }
 
 // innermost deals time out to the scope that began last among those open:

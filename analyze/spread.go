@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"omnitrace/analyze/rules"
 	"omnitrace/trace"
 )
 
@@ -71,19 +70,9 @@ func (s *Session) startupWork(yield func(*Source, cause, trace.Span, []int32)) {
 		if !src.counted() || src.hidden {
 			continue
 		}
-		launching := src.launchingThreads()
-		classes := map[trace.NameID]rules.CallClass{}
-		t := src.Trace
-		for i := range t.Events {
-			e := &t.Events[i]
-			if e.Kind == trace.Op {
-				continue
-			}
-			c := s.causeOf(t, e, classes)
-			if !startup[c.kind] || e.Kind != trace.Overhead && !launching[e.Track] {
-				continue
-			}
-			yield(src, c, e.Span, src.stepsAt(e))
+		for _, a := range src.host.startup {
+			e := &src.Trace.Events[a.event]
+			yield(src, src.host.causes[a.cause], e.Span, src.stepsAt(e))
 		}
 	}
 }

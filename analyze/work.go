@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,13 @@ func (s *Session) addWork(i int, src *Source) {
 	s.launches += int32(len(t.Events))
 	name := s.namer(t)
 	from := len(s.work)
-	for d, index := range gpuEvents(t) {
+	devices := gpuEvents(t)
+	total := 0
+	for _, index := range devices {
+		total += len(index)
+	}
+	s.work = slices.Grow(s.work, total)
+	for d, index := range devices {
 		if len(index) == 0 {
 			continue
 		}

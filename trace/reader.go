@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"io"
+	"slices"
 )
 
 // A Reader yields the events of one file in batches, in file order.
@@ -54,11 +55,41 @@ type Trace struct {
 	Events []Event
 }
 
+// chunks collect events in pieces of one size: a slice that grows would copy
+// each event several times, and take more memory at its peak.
+type chunks [][]Event
+
+const chunkSize = 1 << 15
+
+func (c *chunks) add(events []Event) {
+	for len(events) > 0 {
+		n := len(*c)
+		switch {
+		case n == 0: // most traces are small
+			*c, n = append(*c, make([]Event, 0, min(len(events), chunkSize))), 1
+		case len((*c)[n-1]) == cap((*c)[n-1]):
+			*c, n = append(*c, make([]Event, 0, chunkSize)), n+1
+		}
+		last := &(*c)[n-1]
+		fits := min(len(events), cap(*last)-len(*last))
+		*last = append(*last, events[:fits]...)
+		events = events[fits:]
+	}
+}
+
+func (c chunks) join() []Event {
+	if len(c) == 1 {
+		return c[0]
+	}
+	return slices.Concat(c...)
+}
+
 // Read reads r to its end, closes it, and returns the events it yielded,
 // sorted, on the header's clock.
 func Read(r Reader) (*Trace, error) {
 	defer r.Close()
 	t := &Trace{Header: r.Header()}
+	var read chunks
 	for {
 		batch, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -67,8 +98,9 @@ func Read(r Reader) (*Trace, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.Events = append(t.Events, batch...)
+		read.add(batch)
 	}
+	t.Events = read.join()
 	shift(t, r.Origin())
 	SortEvents(t)
 	return t, r.Close()

@@ -1,9 +1,12 @@
 package trace_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +97,30 @@ func TestRead(t *testing.T) {
 	if _, err := trace.Read(f); !errors.Is(err, broken) || !f.closed {
 		t.Errorf("error %v, closed %v", err, f.closed)
 	}
+}
+
+// Sorting by merging is the library's stable sort, whatever runs the events
+// come in.
+func TestSortIsStable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 3000).Draw(t, "events")
+		descents := rapid.IntRange(1, 400).Draw(t, "descents")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		tr := &trace.Trace{Header: trace.NewHeader("test")}
+		tr.Tracks, tr.Details = []trace.Track{{}}, []trace.Detail{{}}
+		at := trace.Time(0)
+		for i := range n {
+			if at++; random.IntN(descents) == 0 {
+				at -= trace.Time(random.IntN(200))
+			}
+			// Lanes that differ in nothing but their ID tell equal events apart.
+			tr.Tracks = append(tr.Tracks, trace.Track{Process: -1, Device: -1})
+			tr.Events = append(tr.Events, trace.Event{Span: trace.Span{Start: at, End: at + 1}, Track: trace.TrackID(i + 1)})
+		}
+		want := slices.Clone(tr.Events)
+		slices.SortStableFunc(want, func(a, b trace.Event) int { return cmp.Compare(a.Start, b.Start) })
+		if trace.SortEvents(tr); !slices.Equal(tr.Events, want) {
+			t.Fatalf("%d events: not the stable order", n)
+		}
+	})
 }
