@@ -22,6 +22,7 @@ type Input struct {
 type Options struct {
 	Rules     *rules.Rules   // nil for the built-in ones
 	StageMap  map[int]string // names of stages
+	Processes []ProcessStage // stages of processes, where one file has several
 	ModelType string         // as in the model's configuration: names the stages
 	Label     string         // of the run
 	Model     string         // of the run
@@ -95,6 +96,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 		s.Sources = append(s.Sources, newSource(i, in))
 		s.Options.Complete = s.Options.Complete && s.Sources[i].Complete
 	}
+	s.placeProcesses()
 	s.placeStages()
 	if err := s.nameStages(); err != nil {
 		return nil, err
@@ -145,6 +147,7 @@ func newSource(i int, in Input) *Source {
 	health := trace.Health{}
 	if t := in.Trace; t != nil {
 		src.Events, src.Clock = t.Rows, t.Clock
+		src.describeProcess(t)
 		health.Merge(t.Health, 0)
 	}
 	switch in.File.State {
@@ -170,11 +173,12 @@ func (src *Source) counted() bool { return src.Trace != nil }
 // differ, else each is a stage of its own, in the order of their paths: merging
 // two that may be different stages would hide what a user must see apart. The
 // n-th source of one capture range of nsys is the n-th of the others too.
+// Processes of one file come in the order of their creation.
 func (s *Session) placeStages() {
 	next, most := 0, 0
 	unknown := map[int][]*Source{} // by capture range
 	ranks := map[place]bool{}
-	files, differ := 0, true
+	differ, processes := true, 0
 	for _, src := range s.Sources {
 		if !src.counted() {
 			continue
@@ -185,7 +189,9 @@ func (s *Session) placeStages() {
 			ranks[p] = true
 			unknown[src.Range] = append(unknown[src.Range], src)
 			most = max(most, len(unknown[src.Range]))
-			files++
+			if s.sharesFile(src) {
+				processes++
+			}
 		}
 		next = max(next, src.Stage+1)
 		src.Replica = max(src.Replica, 0)
@@ -196,12 +202,15 @@ func (s *Session) placeStages() {
 			if !differ {
 				src.Stage += i
 			}
-			src.IdentifiedBy = cmp.Or(src.IdentifiedBy, "order of paths")
+			order := "order of paths"
+			if s.sharesFile(src) {
+				order = "order of processes"
+			}
+			src.IdentifiedBy = cmp.Or(src.IdentifiedBy, order)
 		}
 	}
 	if !differ {
-		s.Warnings = append(s.Warnings, Warning{Code: "stage_unknown", Message: fmt.Sprintf(
-			"nothing tells the stage of %d files or processes; they are taken for %d stages, in the order of their paths (name them with --stage-map)", files, most)})
+		s.warnUnknownStages(unknown, most, processes)
 	}
 	for _, src := range s.Sources {
 		if src.counted() {
@@ -209,6 +218,23 @@ func (s *Session) placeStages() {
 		}
 	}
 	s.separateTwins()
+}
+
+// warnUnknownStages says by what the sources of which nothing tells the stage
+// were taken for stages.
+func (s *Session) warnUnknownStages(unknown map[int][]*Source, most, processes int) {
+	files := 0
+	for _, sources := range unknown {
+		files += len(sources)
+	}
+	what, order, remedy := fmt.Sprintf("%d files", files), "paths", "--stage-map 0=NAME,1=NAME"
+	if processes == files {
+		what, order, remedy = fmt.Sprintf("%d processes", files), "process IDs", "--stage-map pid:N=NAME; the table of sources has the IDs"
+	} else if processes > 0 {
+		what = fmt.Sprintf("%d files or processes", files)
+	}
+	s.Warnings = append(s.Warnings, Warning{Code: "stage_unknown", Message: fmt.Sprintf(
+		"nothing tells the stage of %s; they are taken for %d stages, in the order of their %s (name them with %s)", what, most, order, remedy)})
 }
 
 // A place is a rank of the run, at one capture range of nsys or at all of them.

@@ -33,6 +33,7 @@ type SourceInfo struct {
 	Replica      int
 	Rank         int
 	Range        int    // number of an nsys capture range, from 1; -1 for none
+	PID, Process string // of the process whose GPU work it is, "" where that is not known or not one
 	IdentifiedBy string // what told the stage: "directory", "file name", "traceName", …
 	NamedBy      string // what told the stage's name: "module", "--stage-map", …
 	Complete     bool

@@ -89,6 +89,8 @@ func sourceObject(s analyze.SourceInfo) object {
 		field("stage_name").value(known(s.StageName), analyze.Text).
 		field("replica").value(analyze.Known(s.Replica), analyze.ID).
 		field("rank").value(analyze.Known(s.Rank), analyze.ID).
+		field("pid").value(known(s.PID), analyze.Text).
+		field("process").value(known(s.Process), analyze.Text).
 		field("identified_by").value(known(s.IdentifiedBy), analyze.Text).
 		field("named_by").value(known(s.NamedBy), analyze.Text).
 		field("complete").value(boolValue(s.Complete), analyze.Flag).

@@ -14,8 +14,12 @@ func withSources(s *analyze.Summary) []analyze.Table {
 		}
 	}
 	t := sources
+	parts := map[string]int{} // of each file
 	for _, info := range s.Sources {
-		t.Rows = append(t.Rows, sourceRow(info))
+		parts[info.Path]++
+	}
+	for _, info := range s.Sources {
+		t.Rows = append(t.Rows, sourceRow(info, parts[info.Path] > 1))
 	}
 	return append([]analyze.Table{t}, s.Tables...)
 }
@@ -31,6 +35,8 @@ var sources = analyze.Table{
 		{Name: "replica", Unit: analyze.ID, Doc: "replica of the stage"},
 		{Name: "rank", Unit: analyze.ID, Doc: "rank within the replica"},
 		{Name: "path", Unit: analyze.Text, Doc: "path of the file"},
+		{Name: "pid", Unit: analyze.Text, Doc: "process of the file, where it has several"},
+		{Name: "process", Unit: analyze.Text, Doc: "name of the process, as the profiler has it"},
 		{Name: "kernels", Unit: analyze.Count, Doc: "kernels in the file"},
 		{Name: "span_ns", Unit: analyze.Nanoseconds, Doc: "first GPU start to last GPU end"},
 		{Name: "health", Unit: analyze.Text, Doc: `gravest defect: "ok", "info" (numbers exact), "repaired" or "lost" (numbers may be low)`},
@@ -44,7 +50,12 @@ var sources = analyze.Table{
 	},
 }
 
-func sourceRow(s analyze.SourceInfo) analyze.Row {
+// sourceRow describes a source; part says that its file has others.
+func sourceRow(s analyze.SourceInfo, part bool) analyze.Row {
+	pid, process := analyze.Null, analyze.Null
+	if part {
+		pid, process = known(s.PID), known(s.Process)
+	}
 	health := trace.Health{}
 	for _, d := range s.Health {
 		health.AddN(d.Kind, d.Count, d.FirstOffset)
@@ -55,7 +66,7 @@ func sourceRow(s analyze.SourceInfo) analyze.Row {
 	}
 	return analyze.Row{Key: "source=" + s.ID, Cells: []analyze.Value{
 		known(s.ID), analyze.Known(s.Stage), known(s.StageName), analyze.Known(s.Replica), analyze.Known(s.Rank),
-		known(s.Path), analyze.Int(s.Kernels), analyze.Int(s.SpanNS), analyze.Str(worst), known(s.Role),
+		known(s.Path), pid, process, analyze.Int(s.Kernels), analyze.Int(s.SpanNS), analyze.Str(worst), known(s.Role),
 		known(s.IdentifiedBy), known(s.NamedBy), boolValue(s.Complete), analyze.Int(s.Events), known(s.Format), known(string(s.Clock)),
 	}}
 }

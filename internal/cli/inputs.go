@@ -37,7 +37,7 @@ func (o *inputOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.session, "session", "", "the start…stop session to take, by its `ID` or the beginning of it (default: the newest)")
 	f.BoolVar(&o.all, "all", false, "take all sessions, one after the other")
-	f.StringSliceVar(&o.stageMap, "stage-map", nil, "names of stages: `0=thinker,1=talker`")
+	f.StringSliceVar(&o.stageMap, "stage-map", nil, "names of stages: `0=thinker,1=talker`; of processes: pid:1804=thinker, or their stage: pid:1804=0")
 	f.StringVar(&o.modelType, "model-type", "", "name the stages as this `model` does: qwen3_omni_moe, …")
 	f.StringVar(&o.rulesFile, "rules", "", "YAML `file` with more rules (kernel categories, stages, frames); they come first")
 	f.StringSliceVar(&o.gpuMap, "gpu-map", nil, "physical GPUs of stages, by UUID or any name: `0=GPU-1,1=GPU-1`")
@@ -63,8 +63,37 @@ func (o *inputOptions) validate(args []string) error {
 	if _, err := parseStages("--gpu-map", o.gpuMap); err != nil {
 		return err
 	}
-	_, err := parseStages("--stage-map", o.stageMap)
+	_, _, err := parseStageMap(o.stageMap)
 	return err
+}
+
+// pidPrefix begins what --stage-map says of a process.
+const pidPrefix = "pid:"
+
+// parseStageMap reads --stage-map: names of stages, and stages of processes by
+// name or number.
+func parseStageMap(pairs []string) (map[int]string, []analyze.ProcessStage, error) {
+	var names []string
+	var processes []analyze.ProcessStage
+	for _, pair := range pairs {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(pair), pidPrefix)
+		if !ok {
+			names = append(names, pair)
+			continue
+		}
+		pid, stage, ok := strings.Cut(rest, "=")
+		n, err := strconv.Atoi(stage)
+		switch _, badPID := strconv.ParseUint(pid, 10, 32); {
+		case !ok || badPID != nil || stage == "" || err == nil && n < 0:
+			return nil, nil, usagef("--stage-map: %q is not of the form pid:1804=NAME or pid:1804=0", pair)
+		case err != nil:
+			processes = append(processes, analyze.ProcessStage{PID: pid, Stage: -1, Name: stage})
+		default:
+			processes = append(processes, analyze.ProcessStage{PID: pid, Stage: n})
+		}
+	}
+	stages, err := parseStages("--stage-map", names)
+	return stages, processes, err
 }
 
 // parseStages reads the values of a flag that says something of stages.
@@ -84,7 +113,7 @@ func parseStages(flag string, pairs []string) (map[int]string, error) {
 func (o *inputOptions) options() (analyze.Options, error) {
 	opts := o.known
 	opts.ModelType, opts.Rules = o.modelType, rules.Default()
-	opts.StageMap, _ = parseStages("--stage-map", o.stageMap) // validated
+	opts.StageMap, opts.Processes, _ = parseStageMap(o.stageMap) // validated
 	if o.modelType != "" {
 		if _, ok := opts.Rules.Stages(o.modelType); !ok && o.rulesFile == "" {
 			return opts, usagef("--model-type: unknown model type %q: want one of %s", o.modelType, strings.Join(opts.Rules.ModelTypes(), ", "))
