@@ -64,6 +64,30 @@ func (s *Session) cards() map[string]*card {
 	return cards
 }
 
+// A Card is a physical GPU that is known by UUID.
+type Card struct {
+	UUID, Name string
+	// Busy is when work of each stage ran, on the clock of the sources.
+	Busy map[int]trace.Spans
+}
+
+// Cards returns the physical GPUs whose sources share a clock, by UUID.
+func (s *Session) Cards() []Card {
+	var all []Card
+	cards := s.cards()
+	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
+		c := Card{UUID: uuid, Name: cards[uuid].name, Busy: map[int]trace.Spans{}}
+		if len(cards[uuid].clocks) > 1 {
+			continue
+		}
+		for stage, spans := range cards[uuid].stages {
+			c.Busy[stage] = trace.UnionOf(spans)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
 func (c *card) rows(s *Session, uuid string) []Row {
 	busy := map[int]trace.Spans{}
 	var all []trace.Span

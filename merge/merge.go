@@ -14,12 +14,18 @@ import (
 
 // A Source is one trace of the run.
 type Source struct {
+	Input
 	Name  string // of the file, for the note
 	Label string // "stage 0 thinker · rank 0"
+	Card  string // UUID of its GPU, "" where it is not known
 	// Shift is added to the file's times, which puts them on the clock of the
 	// result.
 	Shift trace.Time
-	Open  func() (io.ReadCloser, error)
+}
+
+// An Input says how to read a source.
+type Input struct {
+	Open func() (io.ReadCloser, error) // as a Chrome trace
 	// Overlap, Origin: see [chrome.Copying].
 	Overlap func(*chrome.Row) int
 	Origin  trace.Time
@@ -27,7 +33,7 @@ type Source struct {
 
 // A Track is a lane that the traces lack.
 type Track struct {
-	Source  int // whose process group it belongs to
+	Source  int // whose process group it belongs to, -1 for the run's
 	Name    string
 	Slices  []Slice // sorted by start; those that overlap get lanes of their own
 	Samples []Sample
@@ -72,10 +78,10 @@ func pidOf(source int, pid string) int64 {
 	return base + madeUp + 1 + int64(h.Sum32()%(madeUp-1))
 }
 
-// Write writes the sources, in their order, as one Chrome trace whose times
-// count from base on the Unix clock; 0 for an unknown one.
-func Write(w io.Writer, base trace.Time, sources []Source, tracks []Track) (Result, error) {
+// Write writes the sources, in their order, as one Chrome trace.
+func (p *Plan) Write(w io.Writer) (Result, error) {
 	var sum Result
+	sources, base := p.Sources, p.Base
 	if len(sources) > Sources {
 		return sum, fmt.Errorf("%d traces are too many for one: at most %d", len(sources), Sources)
 	}
@@ -97,7 +103,7 @@ func Write(w io.Writer, base trace.Time, sources []Source, tracks []Track) (Resu
 			d.NameLane(pidOf(i, m.PID), m)
 		}
 	}
-	addTracks(d, base, sources, tracks)
+	p.addTracks(d)
 	d.Top(chrome.NoteKey, note(sources))
 	return sum, d.Close()
 }
@@ -138,7 +144,7 @@ func nameProcesses(d *chrome.Document, i int, s *Source, processes []chrome.Copi
 		case err != nil || p.PID == "-1":
 			name, order = name+" · profiler "+p.PID, orderOther
 		}
-		process(d, pidOf(i, p.PID), name, i*perSource+order)
+		process(d, pidOf(i, p.PID), name, place(i)+order)
 	}
 }
 
@@ -159,33 +165,57 @@ func row(d *chrome.Document, fields map[string]any) {
 	}
 }
 
+// place returns where the processes of a source stand; those of the run are
+// first.
+func place(source int) int { return (source + 1) * perSource }
+
 // addTracks writes the tracks, each source's in a process of their own.
-func addTracks(d *chrome.Document, base trace.Time, sources []Source, tracks []Track) {
-	for i := range sources {
-		pid, tid := int64(i+1)<<pidBits+madeUp, int64(0)
+func (p *Plan) addTracks(d *chrome.Document) {
+	for i := -1; i < len(p.Sources); i++ {
+		tracks := p.tracksOf(i)
+		if len(tracks) == 0 {
+			continue
+		}
+		pid, tid := overviewPID(i), int64(0)
+		process(d, pid, p.overviewName(i), place(i)+orderTracks)
 		for _, t := range tracks {
-			if t.Source != i {
-				continue
-			}
-			if tid == 0 {
-				process(d, pid, sources[i].Label+" · overview", i*perSource+orderTracks)
-			}
 			for _, lane := range lanes(t.Slices) {
 				tid++
 				meta(d, "thread_name", pid, tid, "name", t.Name)
 				meta(d, "thread_sort_index", pid, tid, "sort_index", tid)
 				for _, s := range lane {
-					row(d, map[string]any{"ph": "X", "cat": "omnitrace", "name": s.Name, "pid": pid, "tid": tid,
-						"ts": micros(s.Start - base), "dur": micros(s.End - s.Start)})
+					row(d, map[string]any{"ph": "X", "cat": category, "name": s.Name, "pid": pid, "tid": tid,
+						"ts": micros(s.Start - p.Base), "dur": micros(s.End - s.Start)})
 				}
 			}
 			for _, s := range t.Samples {
-				tid = max(tid, 1)
 				row(d, map[string]any{"ph": "C", "name": t.Name, "pid": pid, "tid": 0,
-					"ts": micros(s.At - base), "args": map[string]any{"value": s.Value}})
+					"ts": micros(s.At - p.Base), "args": map[string]any{"value": s.Value}})
 			}
 		}
 	}
+}
+
+// category is that of the slices of tracks.
+const category = "omnitrace"
+
+func overviewPID(source int) int64 { return int64(source+1)<<pidBits + madeUp }
+
+func (p *Plan) overviewName(source int) string {
+	if source < 0 {
+		return "run · overview"
+	}
+	return p.Sources[source].Label + " · overview"
+}
+
+func (p *Plan) tracksOf(source int) []Track {
+	var all []Track
+	for _, t := range p.Tracks {
+		if t.Source == source && len(t.Slices)+len(t.Samples) > 0 {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // lanes deals slices out so that those of one lane follow each other: viewers

@@ -13,9 +13,9 @@ import (
 )
 
 func source(name, text string, shift trace.Time) merge.Source {
-	return merge.Source{Name: name, Label: name, Shift: shift, Open: func() (io.ReadCloser, error) {
+	return merge.Source{Name: name, Label: name, Shift: shift, Input: merge.Input{Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(text)), nil
-	}}
+	}}}
 }
 
 const one = `[
@@ -32,7 +32,8 @@ func TestWrite(t *testing.T) {
 	tracks := []merge.Track{{Source: 1, Name: "steps", Slices: []merge.Slice{
 		{Span: trace.Span{Start: 1000, End: 3000}, Name: "a"}, {Span: trace.Span{Start: 2000, End: 4000}, Name: "b"},
 	}}}
-	if _, err := merge.Write(&out, 0, []merge.Source{source("x", one, 0), source("y", one, 250)}, tracks); err != nil {
+	plan := merge.Plan{Sources: []merge.Source{source("x", one, 0), source("y", one, 250)}, Tracks: tracks}
+	if _, err := plan.Write(&out); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {

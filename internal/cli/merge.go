@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"omnitrace/trace"
 	"omnitrace/trace/chrome"
 	"omnitrace/trace/open"
+	"omnitrace/trace/perfetto"
 	"omnitrace/trace/session"
 )
 
@@ -38,7 +38,9 @@ func newMerge(std streams) *cobra.Command {
 		Long: `merge puts all traces of a run into one that viewers open: processes are called
 by stage and rank and stand in the order of the pipeline, IDs are made unique,
 times are put on one clock. Each stage gets an overview of its phases, steps and
-passes as the GPU saw them, and of how busy the GPU was.
+passes as the GPU saw them, of how busy the GPU was and of how much work was
+queued for it; GPUs that are known by UUID (--gpu-map) get one of how many stages
+worked on them at a time. Torch and nsys traces may be mixed.
 
 A trace without a known clock begins where the run begins; --offset moves the
 traces of a stage by hand. OUT ends in .json, .json.gz, .json.zst or .pftrace.`,
@@ -89,32 +91,25 @@ func (o *mergeOptions) validate(args []string) error {
 }
 
 func (o *mergeOptions) run(ctx context.Context, std streams) error {
-	var sources []merge.Source
-	var tracks []merge.Track
-	var base trace.Time
+	var plan *merge.Plan
 	err := o.sessions(ctx, std, analyze.Needs, func(s *analyze.Session) error {
 		warn(std, s.Warnings)
-		m := &merging{mergeOptions: o, ctx: ctx, std: std, s: s}
-		base = m.base()
-		sources, tracks = m.sources(base), m.tracks()
+		plan = merge.NewPlan(s, o.shifts, func(i int) merge.Input { return o.input(ctx, std, s, i) })
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	for _, w := range plan.Warnings {
+		fmt.Fprintln(std.err, "omnitrace:", w)
+	}
 	var done merge.Result
 	err = writeFile(o.output, func(w io.Writer) error {
-		packed, err := packer(w, o.output)
-		if err != nil {
-			return err
-		}
-		if done, err = merge.Write(packed, base, sources, tracks); err != nil {
-			return err
-		}
-		return packed.Close()
+		done, err = writeMerged(w, o.output, plan)
+		return err
 	})
 	if err == nil && !o.quiet {
-		fmt.Fprintf(std.err, "omnitrace: %s: %d rows of %d traces", o.output, done.Rows, len(sources))
+		fmt.Fprintf(std.err, "omnitrace: %s: %d rows of %d traces", o.output, done.Rows, len(plan.Sources))
 		if done.Repaired+done.Unsound > 0 {
 			fmt.Fprintf(std.err, "; %d repaired, %d beyond repair left out", done.Repaired, done.Unsound)
 		}
@@ -123,119 +118,47 @@ func (o *mergeOptions) run(ctx context.Context, std streams) error {
 	return err
 }
 
-// merging turns an analysed session into what package merge takes.
-type merging struct {
-	*mergeOptions
-	ctx   context.Context
-	std   streams
-	s     *analyze.Session
-	order []int // indices of the session's sources, by place in the pipeline
-}
-
-// base orders the sources and returns where the result's times count from.
-func (m *merging) base() trace.Time {
-	base := trace.Time(0)
-	for i, src := range m.s.Sources {
-		if src.Trace == nil {
-			continue
-		}
-		m.order = append(m.order, i)
-		if o := m.origin(src); src.Clock == trace.ClockUnix && (base == 0 || o < base) {
-			base = o
-		}
+// writeMerged writes in the format that the name says.
+func writeMerged(w io.Writer, name string, plan *merge.Plan) (merge.Result, error) {
+	if strings.HasSuffix(name, perfetto.Suffix) {
+		return plan.WriteNative(w)
 	}
-	slices.SortStableFunc(m.order, func(a, b int) int {
-		x, y := m.s.Sources[a], m.s.Sources[b]
-		return cmp.Or(cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.Replica, y.Replica), cmp.Compare(x.Rank, y.Rank))
-	})
-	return base
+	packed, err := open.Writer(w, name)
+	if err != nil {
+		return merge.Result{}, err
+	}
+	done, err := plan.Write(packed)
+	if err != nil {
+		return done, err
+	}
+	return done, packed.Close()
 }
 
-// origin returns what is to be added to the times in a source's text.
-func (m *merging) origin(src *analyze.Source) trace.Time {
+// input returns how to read a source as a Chrome trace: its file, or, of a file
+// in another format, its events.
+func (o *mergeOptions) input(ctx context.Context, std streams, s *analyze.Session, i int) merge.Input {
+	src := s.Sources[i]
+	in := merge.Input{Overlap: lanesOf(s.Overlaps(i))}
 	if src.Format == string(session.Chrome) {
-		return chrome.Origin(src.Trace.Header)
+		in.Origin, in.Open = chrome.Origin(src.Trace.Header), o.opener(ctx, std, src.Path)
+		return in
 	}
-	return chrome.WriteOrigin(src.Trace)
+	in.Origin = chrome.WriteOrigin(src.Trace)
+	in.Open = func() (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		go func() { w.CloseWithError(chrome.Write(w, src.Trace)) }()
+		return r, nil
+	}
+	return in
 }
 
-func (m *merging) sources(base trace.Time) []merge.Source {
-	var all []merge.Source
-	for _, i := range m.order {
-		src := m.s.Sources[i]
-		all = append(all, merge.Source{
-			Name: filepath.Base(src.Path), Label: sourceLabel(src),
-			Shift: m.shift(i, base), Open: m.opener(src),
-			Overlap: m.overlap(i), Origin: m.origin(src),
-		})
-	}
-	return all
-}
-
-// overlap returns which lane overlaps put the rows of a source on; what the
-// program writes of a source in another format has them apart already.
-func (m *merging) overlap(i int) func(*chrome.Row) int {
-	if m.s.Sources[i].Format != string(session.Chrome) {
-		return nil
-	}
-	return lanesOf(m.s.Overlaps(i))
-}
-
-// shift returns what puts a source's text on the result's clock.
-func (m *merging) shift(i int, base trace.Time) trace.Time {
-	src := m.s.Sources[i]
-	shift := m.origin(src) - base + trace.Time(m.shifts[src.Stage])
-	if src.Clock == trace.ClockUnix || base == 0 && len(m.order) == 1 {
-		return shift
-	}
-	// Nothing is known of its clock: its GPU work begins when the run's does.
-	first := m.first()
-	if len(m.order) > 1 {
-		fmt.Fprintf(m.std.err, "omnitrace: %s: its clock is unknown; it is shown as if its first GPU work were the run's (move it with --offset %d=…)\n", src.Path, src.Stage)
-	}
-	return first - m.s.Origin(i) - base + trace.Time(m.shifts[src.Stage])
-}
-
-// first returns the run's first GPU start on a known clock, else that of its
-// first source.
-func (m *merging) first() trace.Time {
-	for _, i := range m.order {
-		if m.s.Sources[i].Clock == trace.ClockUnix {
-			return m.s.Origin(i)
-		}
-	}
-	return m.s.Origin(m.order[0])
-}
-
-func sourceLabel(src *analyze.Source) string {
-	label := fmt.Sprintf("stage %d %s", src.Stage, src.StageName)
-	if src.StageName == fmt.Sprintf("stage%d", src.Stage) {
-		label = fmt.Sprintf("stage %d", src.Stage)
-	}
-	if src.Replica > 0 {
-		label += fmt.Sprintf(" · replica %d", src.Replica)
-	}
-	return fmt.Sprintf("%s · rank %d", label, src.Rank)
-}
-
-// opener returns how to read a source's rows: its file, or, of a file in
-// another format, its events as a Chrome trace.
-func (m *merging) opener(src *analyze.Source) func() (io.ReadCloser, error) {
-	if src.Format != string(session.Chrome) {
-		t := src.Trace
-		return func() (io.ReadCloser, error) {
-			r, w := io.Pipe()
-			go func() { w.CloseWithError(chrome.Write(w, t)) }()
-			return r, nil
-		}
-	}
-	ctx, path, quiet, std := m.ctx, src.Path, m.quiet, m.std
+func (o *mergeOptions) opener(ctx context.Context, std streams, path string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		bar := newProgress(std.err, sizeOf(file), !quiet)
+		bar := newProgress(std.err, sizeOf(file), !o.quiet)
 		plain, err := open.Reader(bar.reading(ctx, file))
 		if err != nil {
 			file.Close()
@@ -262,100 +185,6 @@ type opened struct {
 }
 
 func (o *opened) Close() error { return o.close() }
-
-// tracks returns each source's phases, passes, steps and load.
-func (m *merging) tracks() []merge.Track {
-	var all []merge.Track
-	for _, lane := range m.s.Timeline().Lanes {
-		place := slices.IndexFunc(m.order, func(i int) bool {
-			src := m.s.Sources[i]
-			return src.Stage == lane.Stage && src.Replica == lane.Replica && src.Rank == lane.Rank
-		})
-		if place < 0 {
-			continue
-		}
-		i := m.order[place]
-		// Onto the result's clock: the lane's times count from the first GPU work.
-		at := m.s.Origin(i) + trace.Time(m.shifts[m.s.Sources[i].Stage])
-		if m.s.Sources[i].Clock != trace.ClockUnix {
-			at = m.first() + trace.Time(m.shifts[m.s.Sources[i].Stage])
-		}
-		on := fmt.Sprintf(" on GPU %d", lane.Device)
-		phases := merge.Track{Source: place, Name: "phases" + on}
-		for _, p := range lane.Phases {
-			phases.Slices = append(phases.Slices, merge.Slice{Span: moved(p.Span, at), Name: p.Phase})
-		}
-		passes, steps := merge.Track{Source: place, Name: "passes" + on}, merge.Track{Source: place, Name: "steps" + on}
-		for _, u := range lane.Units {
-			t := &passes
-			if u.Kind == "step" {
-				t = &steps
-			}
-			t.Slices = append(t.Slices, merge.Slice{Span: moved(u.GPU, at), Name: unitName(&u)})
-		}
-		load := merge.Track{Source: place, Name: "busy %" + on, Samples: busySamples(lane.Busy, lane.Extent, at)}
-		for _, t := range []merge.Track{phases, passes, steps, load} {
-			slices.SortStableFunc(t.Slices, func(a, b merge.Slice) int { return cmp.Compare(a.Start, b.Start) })
-			all = append(all, t)
-		}
-	}
-	return all
-}
-
-func moved(s trace.Span, by trace.Time) trace.Span {
-	return trace.Span{Start: s.Start + by, End: s.End + by}
-}
-
-func unitName(u *analyze.UnitSpan) string {
-	name := fmt.Sprintf("%s %d", u.Kind, u.First)
-	if u.Last > u.First {
-		name = fmt.Sprintf("%ss %d–%d", u.Kind, u.First, u.Last)
-	}
-	switch {
-	case u.Kind == "step" && u.Request >= 0:
-		name = fmt.Sprintf("request %d %s", u.Request, name)
-	case u.Phase != "":
-		name += " · " + u.Phase
-	}
-	if u.Cached {
-		name += " (cached)"
-	}
-	return name
-}
-
-// busySamples returns how busy a device was, in hundredths, in each of some
-// hundred parts of its time.
-func busySamples(busy []analyze.Stretch, extent trace.Span, at trace.Time) []merge.Sample {
-	const parts = 500
-	width := max(extent.Len()/parts, time.Microsecond)
-	n := int(extent.Len()/width) + 1
-	spent := make([]time.Duration, n)
-	for _, b := range busy {
-		for i := int((b.Start - extent.Start) / trace.Time(width)); i < n; i++ {
-			bin := trace.Span{Start: extent.Start + trace.Time(i)*trace.Time(width)}
-			bin.End = bin.Start + trace.Time(width)
-			if bin.Start >= b.End {
-				break
-			}
-			// A stretch with short gaps is as busy in each part as in the whole.
-			share := bin.Intersect(b.Span).Len()
-			spent[i] += share * time.Duration(b.BusyNS/1000+1) / time.Duration(int64(b.Len())/1000+1)
-		}
-	}
-	var samples []merge.Sample
-	last := int64(-1)
-	for i, d := range spent {
-		value := min(100, int64(d*100/width))
-		if value != last {
-			samples = append(samples, merge.Sample{At: at + extent.Start + trace.Time(i)*trace.Time(width), Value: value})
-		}
-		last = value
-	}
-	if last != 0 {
-		samples = append(samples, merge.Sample{At: at + extent.End, Value: 0})
-	}
-	return samples
-}
 
 // lanesOf returns which lane overlaps put a row on.
 func lanesOf(o *analyze.Overlaps) func(*chrome.Row) int {
