@@ -86,8 +86,13 @@ func (s *Session) Summarize(analyses []Analysis) *Summary {
 		running.Go(func() { sum.Tables[i] = a.Run(s) })
 	}
 	running.Wait()
+	unknown := s.SummariesOnly()
 	for _, f := range standard {
-		sum.Totals.Cells = append(sum.Totals.Cells, f.of(&s.sums.all))
+		value := f.of(&s.sums.all)
+		if unknown {
+			value = Null
+		}
+		sum.Totals.Cells = append(sum.Totals.Cells, value)
 	}
 	return sum
 }

@@ -16,6 +16,8 @@ type Input struct {
 	File  session.File
 	Trace *trace.Trace // nil for files that are shown and not counted
 	Err   error        // why the file could not be read
+	// Reported is what the file holds instead of events; nil for nothing.
+	Reported *Reported
 }
 
 // Options are what the user knows better than the traces.
@@ -62,11 +64,12 @@ type Session struct {
 // A Source is an input with its place in the run.
 type Source struct {
 	SourceInfo
-	Trace  *trace.Trace
-	Links  trace.Links
-	Err    error // why the file could not be read
-	Kind   session.Kind
-	launch int32 // the session's launch ID of the source's event 0
+	Trace    *trace.Trace
+	Links    trace.Links
+	Err      error // why the file could not be read
+	Kind     session.Kind
+	reported *Reported
+	launch   int32 // the session's launch ID of the source's event 0
 
 	hidden   bool // a selection left none of its work
 	threads  map[trace.TrackID]*thread
@@ -111,6 +114,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 		s.flagSteps()
 	}
 	s.warn()
+	s.warnReported()
 	return s, nil
 }
 
@@ -139,7 +143,7 @@ func newSource(i int, in Input) *Source {
 	if in.Trace != nil {
 		id = id.Refine(in.Trace.Header)
 	}
-	src := &Source{Trace: in.Trace, Err: in.Err, Kind: id.Kind, SourceInfo: SourceInfo{
+	src := &Source{Trace: in.Trace, Err: in.Err, reported: in.Reported, Kind: id.Kind, SourceInfo: SourceInfo{
 		ID: fmt.Sprintf("s%d", i), Path: in.File.Path, Format: string(in.File.Format), Role: string(in.File.Role),
 		Stage: id.Stage, Replica: id.Replica, Rank: id.Rank, Range: id.Range, IdentifiedBy: string(id.By),
 		Complete: in.File.State == session.Whole && in.Err == nil, Clock: trace.ClockUnknown,

@@ -70,7 +70,7 @@ func (src *Source) check() {
 		}
 	}
 	src.SpanNS = int64(extent.Len())
-	if gpu == 0 {
+	if gpu == 0 && !src.reportsOnly() {
 		health.Add(trace.NoGPUEvents, -1)
 	}
 	if t.Clock == trace.ClockUnknown {

@@ -23,6 +23,8 @@ func headline(s *analyze.Summary) (what, state string, sound bool) {
 	}
 	if busy, ok := total(s, "busy_ns"); ok {
 		figures = append(figures, "GPU busy "+unit.Time.Exact(busy))
+	} else if len(s.Totals.Cells) > 0 {
+		figures = append(figures, "only summaries by another program")
 	}
 	return what, strings.Join(figures, " · "), sound
 }

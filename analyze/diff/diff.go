@@ -168,7 +168,7 @@ func (c *comparison) warn() {
 	if !slices.Equal(c.Base.Tools, c.New.Tools) && c.Base.Runs > 0 && c.New.Runs > 0 {
 		add("across_tools", fmt.Sprintf("the sides were recorded by different profilers (%v and %v): what one of them does not see, or costs, shows as a change", c.Base.Tools, c.New.Tools))
 	}
-	if !slices.Equal(c.Base.GPUs, c.New.GPUs) && c.Base.Runs > 0 && c.New.Runs > 0 {
+	if !slices.Equal(c.Base.GPUs, c.New.GPUs) && len(c.Base.GPUs) > 0 && len(c.New.GPUs) > 0 {
 		add("other_gpu", fmt.Sprintf("the sides ran on different GPUs: %v and %v", c.Base.GPUs, c.New.GPUs))
 	}
 }

@@ -28,6 +28,7 @@ type diffOptions struct {
 	settings  diff.Options
 	chosen    report.DiffFormat
 	warnings  []analyze.Warning // about the traces
+	summaries bool              // a side has nothing but nsys's summaries
 }
 
 func newDiff(std streams) *cobra.Command {
@@ -163,6 +164,11 @@ func (o *diffOptions) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if o.summaries {
+		if err := o.flatten(base, new); err != nil {
+			return err
+		}
+	}
 	result := diff.Compare(base, new, o.settings)
 	result.Warnings = append(result.Warnings, o.warnings...)
 	if err := o.write(std, func(w io.Writer) error { return o.report(w, result) }); err != nil {
@@ -203,7 +209,12 @@ func (o *diffOptions) side(ctx context.Context, std streams, name string, paths 
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
-			runs = append(runs, s.Samples())
+			if s.SummariesOnly() {
+				o.summaries = true
+				runs = append(runs, s.ReportedSamples())
+			} else {
+				runs = append(runs, s.Samples())
+			}
 			for _, w := range s.Warnings {
 				w.Source = strings.TrimSpace(name + " " + w.Source)
 				o.warnings = append(o.warnings, w)

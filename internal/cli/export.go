@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -122,7 +123,9 @@ func (o *exportOptions) validate(args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := report.Runs([]*analyze.Summary{empty.Summarize(analyze.All())}, o.choice()); err != nil {
+	check := o.choice()
+	check.Tables = slices.DeleteFunc(slices.Clone(o.tables), isSummaryReport) // which there are, the files say
+	if _, err := report.Runs([]*analyze.Summary{empty.Summarize(analyze.All())}, check); err != nil {
 		return usageError{err}
 	}
 	return nil
@@ -150,7 +153,9 @@ func (o *exportOptions) run(cmd *cobra.Command, std streams) error {
 			runs = append(runs, s.Summarize(nil))
 			return nil
 		}
-		runs = append(runs, s.Summarize(analyze.All()))
+		sum := s.Summarize(analyze.All())
+		sum.Tables = append(sum.Tables, s.ReportedTables()...)
+		runs = append(runs, sum)
 		return nil
 	})
 	if err != nil {

@@ -36,6 +36,15 @@ func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// equal FILE PATH FILE PATH requires that the integers at the one path add up to
+// those at the other, of another file.
+func scriptEqual(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) != 4, "equal FILE PATH FILE PATH")
+	if a, b := sumAt(ts, args[0], args[1]), sumAt(ts, args[2], args[3]); a.Cmp(b) != 0 {
+		ts.Fatalf("%s of %s is %v, %s of %s is %v", args[1], args[0], a, args[3], args[2], b)
+	}
+}
+
 // sum FILE PATH PATH requires that the integers at the one path add up to
 // those at the other, exactly.
 func scriptSum(ts *testscript.TestScript, neg bool, args []string) {

@@ -29,6 +29,8 @@ type loader struct {
 	quiet bool   // no progress of nsys
 	// within, where set, decides which events of nsys are kept.
 	within func(trace.Kind, trace.Span) bool
+
+	reported sync.Map // by path: the *analyze.Reported of files that hold summaries
 }
 
 // formats are the inputs that can be read, by what package session calls them.
@@ -83,6 +85,9 @@ func (l *loader) loadFiles(ctx context.Context, s session.Session) ([]analyze.In
 		wait.Go(func() {
 			defer func() { <-slots }()
 			in.Trace, in.Err = l.load(ctx, in.File)
+			if r, ok := l.reported.Load(in.File.Path); ok {
+				in.Reported = r.(*analyze.Reported)
+			}
 		})
 	}
 	read := make(chan struct{})
@@ -126,9 +131,12 @@ func byProcess(inputs []analyze.Input) []analyze.Input {
 			all = append(all, in)
 			continue
 		}
-		for _, part := range trace.SplitByProcess(in.Trace) {
+		for i, part := range trace.SplitByProcess(in.Trace) {
 			split := in
 			split.Trace = part
+			if i > 0 {
+				split.Reported = nil // of the whole file
+			}
 			all = append(all, split)
 		}
 	}
@@ -203,7 +211,12 @@ func loadStats(ctx context.Context, l *loader, file session.File) (*trace.Trace,
 		defer src.Close()
 		inputs = append(inputs, nsys.Input{Name: path, Reader: l.bar.reading(ctx, src)})
 	}
-	return trace.Read(nsys.OpenStats(ctx, l.want, inputs...))
+	stats := nsys.OpenStats(ctx, l.want, inputs...)
+	t, err := trace.Read(stats)
+	if tables := stats.Tables(); err == nil && len(tables) > 0 {
+		l.reported.Store(file.Path, reportedBy(tables))
+	}
+	return t, err
 }
 
 // cause strips the operation and the path, which the message already has.

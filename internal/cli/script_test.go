@@ -48,6 +48,7 @@ func TestScript(t *testing.T) {
 			"fact":   scriptFact,
 			"sum":    scriptSum,
 			"csv":    scriptCSV,
+			"equal":  scriptEqual,
 			"same":   scriptSame,
 			"trace":  scriptTrace,
 			"gunzip": scriptGunzip,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -122,6 +123,7 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 			}
 			o.keep(s)
 			sum := s.Summarize(analyses)
+			sum.Tables = append(sum.Tables, s.ReportedTables()...)
 			if o.chosen.Draws {
 				sum.Timeline = s.Timeline()
 			}
@@ -174,7 +176,9 @@ func (o *outputOptions) validate(analyses []analyze.Analysis) error {
 	if err != nil {
 		return err
 	}
-	if err := o.Check(empty.Summarize(analyses)); err != nil {
+	check := o.Options
+	check.Tables = slices.DeleteFunc(slices.Clone(o.tables), isSummaryReport) // which there are, the files say
+	if err := check.Check(empty.Summarize(analyses)); err != nil {
 		return usageError{err}
 	}
 	return nil
