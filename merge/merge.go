@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"omnitrace/trace"
 	"omnitrace/trace/chrome"
@@ -137,15 +138,21 @@ const (
 
 func nameProcesses(d *chrome.Document, i int, s *Source, processes []chrome.CopiedProcess) {
 	for _, p := range processes {
-		name, order := s.Label, orderHost
-		switch _, err := strconv.ParseInt(p.PID, 10, 64); {
-		case p.GPU:
-			name, order = name+" · GPU "+p.PID, orderGPU
-		case err != nil || p.PID == "-1":
-			name, order = name+" · profiler "+p.PID, orderOther
-		}
+		name, order := processLabel(s, p.PID, p.GPU)
 		process(d, pidOf(i, p.PID), name, place(i)+order)
 	}
+}
+
+// processLabel returns what a process of a source is called, and its order.
+func processLabel(s *Source, pid string, gpu bool) (name string, order int) {
+	_, err := strconv.ParseInt(pid, 10, 64)
+	switch {
+	case gpu:
+		return s.Label + " · GPU " + pid, orderGPU
+	case err != nil || pid == "-1":
+		return strings.TrimSpace(s.Label + " · profiler " + pid), orderOther
+	}
+	return s.Label, orderHost
 }
 
 func process(d *chrome.Document, pid int64, name string, order int) {

@@ -50,8 +50,9 @@ func (p *Plan) nativeSource(out *perfetto.Writer, i int) (rows int64, err error)
 		return 0, err
 	}
 	out.Trace(t, perfetto.Placing{
-		Label: s.Label, Shift: p.Base + s.Shift - s.Origin,
-		PID: func(pid string) uint64 { return uint64(pidOf(i, pid)) },
+		Label: s.Label, Name: func(q *trace.Process) string { name, _ := processLabel(s, q.PID, false); return name },
+		Shift: p.Base + s.Shift - s.Origin,
+		PID:   func(pid string) uint64 { return uint64(pidOf(i, pid)) },
 		Card: func(d *trace.Device) string {
 			return cmp.Or(d.UUID, s.Card, s.Label+" "+strconv.FormatInt(d.Index, 10))
 		},
@@ -59,15 +60,16 @@ func (p *Plan) nativeSource(out *perfetto.Writer, i int) (rows int64, err error)
 	return t.Rows, nil
 }
 
+// nativeTracks writes the tracks of a source into a group, above all processes.
 func (p *Plan) nativeTracks(out *perfetto.Writer, i int) {
 	tracks := p.tracksOf(i)
 	if len(tracks) == 0 {
 		return
 	}
-	process := out.Process(uint64(overviewPID(i)), p.overviewName(i))
-	for _, t := range tracks {
+	group := out.Group(p.overviewName(i), i+1)
+	for rank, t := range tracks {
 		for _, lane := range lanes(t.Slices) {
-			track := out.Track(process, t.Name)
+			track := out.Track(group, t.Name, rank)
 			for _, s := range lane {
 				out.Slice(track, s.Span, s.Name, category)
 			}
@@ -75,7 +77,7 @@ func (p *Plan) nativeTracks(out *perfetto.Writer, i int) {
 		if len(t.Samples) == 0 {
 			continue
 		}
-		counter := out.Counter(process, t.Name)
+		counter := out.Counter(group, t.Name, rank)
 		for _, s := range t.Samples {
 			out.Sample(counter, s.At, float64(s.Value))
 		}

@@ -15,16 +15,42 @@ func (b *body) counters(track *trace.Track, events []int32) {
 		e := &b.t.Events[i]
 		uuid, known := uuids[e.Name]
 		if !known {
-			uuid = b.Counter(b.process(track.Process), b.t.Names.Text(e.Name))
+			uuid = b.Counter(b.process(track.Process), b.t.Names.Text(e.Name), len(uuids))
 			uuids[e.Name] = uuid
 		}
 		b.sample(uuid, b.at(e.Start), b.t.Details[e.Detail].Value)
 	}
 }
 
-// Counter describes a counter of a process and returns its track.
-func (p *Writer) Counter(process uint64, name string) (uuid uint64) {
-	return p.describe(process, name, func(m *message) { m.message(8, func(*message) {}) })
+// Fields of TrackDescriptor beside those of processes and threads.
+const (
+	descriptorCounter  = 8
+	descriptorOrdering = 11
+	descriptorRank     = 12
+
+	orderExplicit = 3
+)
+
+// Group describes a track that holds others, outside of any process; groups and
+// the tracks in them stand in the order of their ranks.
+func (p *Writer) Group(name string, rank int) (uuid uint64) {
+	return p.describe(0, name, func(m *message) {
+		m.number(descriptorOrdering, orderExplicit)
+		m.number(descriptorRank, uint64(rank))
+	})
+}
+
+// Track describes a track of slices in another track and returns it.
+func (p *Writer) Track(parent uint64, name string, rank int) (uuid uint64) {
+	return p.describe(parent, name, func(m *message) { m.number(descriptorRank, uint64(rank)) })
+}
+
+// Counter describes a counter in another track and returns its track.
+func (p *Writer) Counter(parent uint64, name string, rank int) (uuid uint64) {
+	return p.describe(parent, name, func(m *message) {
+		m.number(descriptorRank, uint64(rank))
+		m.message(descriptorCounter, func(*message) {})
+	})
 }
 
 // Sample writes the value of a counter from a time on.
@@ -46,12 +72,6 @@ func (p *Writer) sample(uuid, at uint64, value float64) {
 			*m = protowire.AppendFixed64(*m, math.Float64bits(value))
 		})
 	})
-}
-
-// Track describes a track of slices in a process and returns it. Tracks of a
-// process stand in the order of their rank.
-func (p *Writer) Track(process uint64, name string) (uuid uint64) {
-	return p.describe(process, name, func(*message) {})
 }
 
 // Slice writes a slice of a track; those of one track must be written in time

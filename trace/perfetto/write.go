@@ -60,6 +60,13 @@ func NewWriter(w io.Writer, clock trace.Clock) *Writer {
 		})
 	})
 	p.declareExtension()
+	// The track that all others are in: groups stand in the order of their ranks.
+	p.send(needsState, func(m *message) {
+		m.message(packetTrackDescriptor, func(m *message) {
+			m.number(1, 0)
+			m.number(descriptorOrdering, orderExplicit)
+		})
+	})
 	return p
 }
 
@@ -76,10 +83,11 @@ func Write(w io.Writer, t *trace.Trace) error {
 // A Placing says how a trace stands in a file beside others. The zero value is
 // right for one that is alone.
 type Placing struct {
-	Label string                                 // what its processes are called, "" for their own names
+	Name  func(process *trace.Process) string    // what processes are called, nil for their own names
 	Shift trace.Time                             // added to its times
 	PID   func(pid string) uint64                // makes process IDs unique
 	Card  func(device *trace.Device) (id string) // tells GPUs apart; devices of one ID are one GPU
+	Label string                                 // in front of the names of streams
 }
 
 // Trace writes the events of t, which must be sorted. Arrows that are not those
@@ -176,26 +184,6 @@ func lanes(t *trace.Trace, events []int32) [][]int32 {
 	return all
 }
 
-// process returns the track of a process, which it describes at first sight.
-func (b *body) process(index int) uint64 {
-	uuid, known := b.processes[index]
-	if !known {
-		uuid = b.Process(b.pid(index), b.processName(index))
-		b.processes[index] = uuid
-	}
-	return uuid
-}
-
-// Process describes a process and returns its track.
-func (p *Writer) Process(pid uint64, name string) (uuid uint64) {
-	return p.describe(0, "", func(m *message) {
-		m.message(3, func(m *message) {
-			m.number(1, pid)
-			m.text(6, name)
-		})
-	})
-}
-
 // describe describes a track, in another one unless that is 0.
 func (p *Writer) describe(parent uint64, name string, what func(*message)) (uuid uint64) {
 	p.tracks++
@@ -231,9 +219,26 @@ func (b *body) pid(process int) uint64 {
 }
 
 func (b *body) processName(process int) string {
-	if process < 0 {
+	switch {
+	case process < 0:
 		return b.Label
+	case b.Name != nil:
+		return b.Name(&b.t.Processes[process])
 	}
-	p := &b.t.Processes[process]
-	return cmp.Or(b.Label, p.Name, p.PID)
+	return cmp.Or(b.t.Processes[process].Name, b.t.Processes[process].PID)
+}
+
+// process describes the process of a trace at first sight and returns its track.
+func (b *body) process(index int) uint64 {
+	uuid, known := b.processes[index]
+	if !known {
+		uuid = b.describe(0, "", func(m *message) {
+			m.message(3, func(m *message) {
+				m.number(1, b.pid(index))
+				m.text(6, b.processName(index))
+			})
+		})
+		b.processes[index] = uuid
+	}
+	return uuid
 }
