@@ -15,6 +15,7 @@ import (
 type Excerpt struct {
 	Source int // index in Session.Sources
 	All    bool
+	Torn   bool // of a file of which something was lost: what rows refer to may be missing
 	// Events is how many GPU events of the source are kept, Of how many.
 	Events, Of int
 
@@ -93,7 +94,8 @@ func (s *Session) WholeExcerpts(idle bool) []Excerpt {
 	var all []Excerpt
 	for i, src := range s.Sources {
 		if src.counted() && (idle || !src.hidden) {
-			all = append(all, Excerpt{Source: i, All: true, marks: s.structure(), waiting: s.waits(), lends: s.Rules.WorkerOp})
+			torn := src.Trace.Health.Worst() == trace.Lost
+			all = append(all, Excerpt{Source: i, All: true, Torn: torn, marks: s.structure(), waiting: s.waits(), lends: s.Rules.WorkerOp})
 		}
 	}
 	return all

@@ -70,6 +70,7 @@ type Filter struct {
 	Options
 	parts   []analyze.Excerpt
 	all     bool
+	torn    bool
 	host    analyze.Windows
 	gpu     analyze.Windows
 	names   *sync.Map // of host rows: what they are
@@ -87,6 +88,7 @@ func NewFilter(parts []analyze.Excerpt, o Options) *Filter {
 	f := &Filter{Options: o, parts: parts, names: &sync.Map{}}
 	for i := range parts {
 		f.all = f.all || parts[i].All
+		f.torn = f.torn || parts[i].Torn
 		f.host = append(f.host, parts[i].Host...)
 		f.gpu = append(f.gpu, parts[i].GPU...)
 	}
@@ -106,7 +108,7 @@ func (f *Filter) Copying(origin trace.Time) chrome.Copying {
 	c := chrome.Copying{
 		Keep: f.keep, Measure: f.measure, Overlap: f.Overlap, Origin: origin, Tops: true,
 		NoFlows: f.Drop&Flows != 0,
-		Whole:   f.all && f.Drop == 0 && f.MinDuration == 0 && f.MinFrame == 0,
+		Whole:   f.all && !f.torn && f.Drop == 0 && f.MinDuration == 0 && f.MinFrame == 0,
 		Unknown: f.all,
 	}
 	if !f.all {
@@ -245,18 +247,21 @@ func (f *Filter) onHost(r *chrome.Row) bool {
 	if f.Clip && !near {
 		return false
 	}
+	span := r.Span()
+	if f.Clip && !f.all {
+		span = f.host.Hull(span) // what is short in the copy is short: so a copy of it is the same
+	}
 	s := f.sortOf(r.Kind(), r.Name())
-	if !s.marks && (!near || f.dropped(r, s)) {
+	if !s.marks && (!near || f.dropped(r, s, span.Len())) {
 		return false
 	}
 	if f.Clip && !f.all {
-		r.Clip(f.host.Hull(r.Span()))
+		r.Clip(span)
 	}
 	return true
 }
 
-func (f *Filter) dropped(r *chrome.Row, s sort) bool {
-	d := r.Span().Len()
+func (f *Filter) dropped(r *chrome.Row, s sort, d time.Duration) bool {
 	switch {
 	case s.lends:
 		return false
