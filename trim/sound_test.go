@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -115,7 +116,7 @@ func (doc *document) correlations() map[string]count {
 	all := map[string]count{}
 	for _, e := range doc.Events {
 		id, ok := e.Args["correlation"]
-		if !ok || e.Ph != "X" || e.Ts == nil {
+		if _, err := strconv.ParseFloat(fmt.Sprint(e.Ts), 64); !ok || err != nil || e.Ph != "X" {
 			continue
 		}
 		n := all[fmt.Sprint(id)]
