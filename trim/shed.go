@@ -24,6 +24,7 @@ var shedding = []struct {
 	{"counters and moments", func(o *Options) { o.Drop |= Counters | Moments }},
 	{"calls that launched nothing", func(o *Options) { o.Drop |= Calls }},
 	{"arrows", func(o *Options) { o.Drop |= Flows }},
+	{"all else but GPU work, its launches and marks", func(o *Options) { o.Drop |= Rest }},
 }
 
 // Levels is how many levels of detail there are to lose.
@@ -77,19 +78,51 @@ func (f *Filter) Measured() (*Filter, *Measure) {
 	return g, m
 }
 
-// Next returns the first level behind the given one at which a copy of so many
-// compressed bytes can be expected to fit, else the last one.
-func (m *Measure) Next(level int, size, limit int64) int {
+// rows returns the bytes that a copy at a level has.
+func (m *Measure) rows(level int) int64 {
 	rows := m.all.Load()
 	for n := 1; n <= level; n++ {
 		rows -= m.lost[n].Load()
 	}
-	now := max(rows, 1)
-	for n := level + 1; n < Levels(); n++ {
-		rows -= m.lost[n].Load()
-		if float64(size)*float64(rows)/float64(now) <= float64(limit) {
-			return n
+	return rows
+}
+
+// A Search looks for the first level at which a copy fits a limit. Each copy
+// takes a pass over the source, so it goes by what the first one measured, as if
+// all rows were compressed alike.
+type Search struct {
+	*Measure
+	Limit int64 // bytes
+	// Level is the one to try.
+	Level    int
+	tooLarge int // the last level known to be, -1 for none
+	fits     int // the first level known to, beyond the last for none
+}
+
+// NewSearch returns a search that begins at level 0.
+func NewSearch(m *Measure, limit int64) *Search {
+	return &Search{Measure: m, Limit: limit, tooLarge: -1, fits: Levels() + 1}
+}
+
+// Tried takes the size of the copy at the level, in bytes, and sets the next one.
+// It returns false once there is none: then the smallest copy that was made is
+// the one to take, if it fits.
+func (s *Search) Tried(size int64) bool {
+	if size > s.Limit {
+		s.tooLarge = s.Level
+	} else {
+		s.fits = s.Level
+	}
+	if s.fits == s.tooLarge+1 {
+		return false
+	}
+	now := float64(max(s.rows(s.Level), 1))
+	for next := s.tooLarge + 1; next < s.fits; next++ {
+		last := s.fits > Levels() && next == Levels()
+		if last || float64(size)*float64(s.rows(next))/now <= float64(s.Limit) {
+			s.Level = next
+			return true
 		}
 	}
-	return min(level+1, Levels())
+	return false
 }

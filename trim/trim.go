@@ -25,6 +25,7 @@ const (
 	Waits                        // frames in which the host waits for work to arrive
 	Moments                      // points in time
 	Calls                        // runtime and driver calls that launched nothing
+	Rest                         // all other rows that are no GPU work, no launches and no marks
 )
 
 // contents are the sorts that users can name.
@@ -166,10 +167,12 @@ func (f *Filter) work(r *chrome.Row) bool {
 // shadow decides about rows on the lanes of devices that are no work. Those of
 // host calls go with the call.
 func (f *Filter) shadow(r *chrome.Row) bool {
-	if f.all {
+	switch {
+	case f.Drop&Rest != 0:
+		return false
+	case f.all:
 		return true
-	}
-	if !f.gpu.Touch(r.Span()) {
+	case !f.gpu.Touch(r.Span()):
 		return false
 	}
 	if r.Kind() == trace.Sync {
@@ -265,6 +268,8 @@ func (f *Filter) dropped(r *chrome.Row, s sort, d time.Duration) bool {
 	switch {
 	case s.lends:
 		return false
+	case f.Drop&Rest != 0:
+		return true
 	case f.Drop&Waits != 0 && s.waits:
 		return true
 	case r.Kind() == trace.Frame && (f.Drop&Python != 0 || d < f.MinFrame):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,7 +31,7 @@ type trimOptions struct {
 
 	kernels *regexp.Regexp
 	around  time.Duration
-	limit   int64 // bytes, 0 for none
+	limit   int64 // bytes
 	trim.Options
 	said string // the flags that choose, for the note
 }
@@ -127,7 +128,7 @@ func (o *trimOptions) parse() (err error) {
 			return usagef("--min-dur: %w", err)
 		}
 	}
-	if o.maxSize != "" {
+	if o.limit = math.MaxInt64; o.maxSize != "" {
 		if o.limit, err = unit.ParseSize(o.maxSize); err != nil || o.limit <= 0 {
 			return usagef("--max-size: %q is no size like 50MB", o.maxSize)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,31 +24,35 @@ func (o *trimOptions) copy(ctx context.Context, job *trimJob, std streams) error
 	if err := os.MkdirAll(filepath.Dir(job.out), 0o777); err != nil {
 		return err
 	}
-	filter, measure := trim.NewFilter(job.parts, o.Options), (*trim.Measure)(nil)
+	filter := trim.NewFilter(job.parts, o.Options)
 	filter.Overlap, filter.ID = job.lane, job.id
-	if o.limit > 0 {
+	var measure *trim.Measure
+	if o.limit < math.MaxInt64 {
 		filter, measure = filter.Measured()
 	}
-	for level := 0; ; {
-		c := trimCopy{trimOptions: o, job: job, filter: filter.At(level), level: level}
+	search := trim.NewSearch(measure, o.limit)
+	var best *trimCopy
+	for more := true; more; {
+		c := &trimCopy{trimOptions: o, job: job, filter: filter.At(search.Level), level: search.Level}
 		err := writeFile(job.out, func(w io.Writer) error {
 			err := c.write(ctx, w, std)
-			if err == nil && o.limit > 0 && c.size > o.limit {
+			if err == nil && c.size > o.limit {
 				return errTooLarge
 			}
 			return err
 		})
 		switch {
 		case err == nil:
-			c.say(std)
-			return nil
+			best = c
 		case !errors.Is(err, errTooLarge):
 			return fmt.Errorf("trimming %s: %w", job.path, err)
-		case level == trim.Levels():
-			return fmt.Errorf("trimming %s: --max-size %s is too small: without any detail the part still takes %d bytes; choose less of the run, or a compressed output", job.path, o.maxSize, c.size)
 		}
-		level = measure.Next(level, c.size, o.limit)
+		if more = search.Tried(c.size); !more && best == nil {
+			return fmt.Errorf("trimming %s: --max-size %s is too small: the smallest possible is %d bytes, the part's GPU work, its launches and marks alone; choose less of the run, or a compressed output", job.path, o.maxSize, c.size)
+		}
 	}
+	best.say(std)
+	return nil
 }
 
 var errTooLarge = errors.New("too large")
