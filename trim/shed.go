@@ -1,6 +1,8 @@
 package trim
 
 import (
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -10,33 +12,69 @@ import (
 // shedding are the levels of detail that a copy can lose to become smaller, the
 // least useful first. Each level loses what those before it lose too. GPU work
 // of the part, the calls that launched it, and marks are never lost.
-var shedding = []struct {
-	what  string
-	apply func(*Options)
-}{
-	{"frames that wait for work", func(o *Options) { o.Drop |= Waits }},
-	{"python frames shorter than 20 µs", func(o *Options) { o.MinFrame = max(o.MinFrame, 20*time.Microsecond) }},
-	{"python frames shorter than 200 µs", func(o *Options) { o.MinFrame = max(o.MinFrame, 200*time.Microsecond) }},
-	{"host rows shorter than 5 µs", func(o *Options) { o.MinDuration = max(o.MinDuration, 5*time.Microsecond) }},
-	{"python frames", func(o *Options) { o.Drop |= Python }},
-	{"host rows shorter than 50 µs", func(o *Options) { o.MinDuration = max(o.MinDuration, 50*time.Microsecond) }},
-	{"operators", func(o *Options) { o.Drop |= Ops }},
-	{"counters and moments", func(o *Options) { o.Drop |= Counters | Moments }},
-	{"calls that launched nothing", func(o *Options) { o.Drop |= Calls }},
-	{"arrows", func(o *Options) { o.Drop |= Flows }},
-	{"all else but GPU work, its launches and marks", func(o *Options) { o.Drop |= Rest }},
+var shedding = []shed{
+	{"frames that wait for work", 0, func(o *Options) { o.Drop |= Waits }},
+	shortFrames(5 * time.Microsecond),
+	shortFrames(10 * time.Microsecond),
+	shortFrames(20 * time.Microsecond),
+	shortFrames(50 * time.Microsecond),
+	shortFrames(200 * time.Microsecond),
+	shortRows(5 * time.Microsecond),
+	{"python frames", 0, func(o *Options) { o.Drop |= Python }},
+	shortRows(20 * time.Microsecond),
+	shortRows(50 * time.Microsecond),
+	{"operators", 0, func(o *Options) { o.Drop |= Ops }},
+	{"counters and moments", 0, func(o *Options) { o.Drop |= Counters | Moments }},
+	{"calls that launched nothing", 0, func(o *Options) { o.Drop |= Calls }},
+	{"arrows", 0, func(o *Options) { o.Drop |= Flows }},
+	{"all else but GPU work, its launches and marks", 0, func(o *Options) { o.Drop |= Rest }},
+}
+
+// A shed is what one level loses: all of a sort of rows, or those shorter than
+// some time.
+type shed struct {
+	sort    string
+	shorter time.Duration // 0 for all
+	apply   func(*Options)
+}
+
+func shortFrames(d time.Duration) shed {
+	return shed{"python frames", d, func(o *Options) { o.MinFrame = max(o.MinFrame, d) }}
+}
+
+func shortRows(d time.Duration) shed {
+	return shed{"host rows", d, func(o *Options) { o.MinDuration = max(o.MinDuration, d) }}
 }
 
 // Levels is how many levels of detail there are to lose.
 func Levels() int { return len(shedding) }
 
-// Shed says what a copy at a level has lost, level by level.
+// Shed says what a copy at a level has lost, in the order in which it goes.
 func Shed(level int) []string {
 	var what []string
-	for _, s := range shedding[:level] {
-		what = append(what, s.what)
+	for i, s := range shedding[:level] {
+		more := slices.ContainsFunc(shedding[i+1:level], func(later shed) bool { return later.sort == s.sort })
+		if !more {
+			what = append(what, s.String())
+		}
 	}
 	return what
+}
+
+// Order says what each level loses.
+func Order() []string {
+	var what []string
+	for _, s := range shedding {
+		what = append(what, s.String())
+	}
+	return what
+}
+
+func (s shed) String() string {
+	if s.shorter == 0 {
+		return s.sort
+	}
+	return fmt.Sprintf("%s shorter than %d µs", s.sort, s.shorter.Microseconds())
 }
 
 // At returns the filter that has lost the detail of a level.

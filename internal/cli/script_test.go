@@ -53,6 +53,7 @@ func TestScript(t *testing.T) {
 			"trace":  scriptTrace,
 			"gunzip": scriptGunzip,
 			"cut":    scriptCut,
+			"signal": scriptSignal,
 		},
 	})
 }

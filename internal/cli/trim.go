@@ -85,7 +85,7 @@ each file keeps the name of its folder and its own.
 
 func shedHelp() string {
 	var b strings.Builder
-	for i, what := range trim.Shed(trim.Levels()) {
+	for i, what := range trim.Order() {
 		fmt.Fprintf(&b, "  %2d. %s\n", i+1, what)
 	}
 	b.WriteString("Kernels of the part, their launches, and marks are never dropped.")

@@ -95,7 +95,7 @@ func (c *trimCopy) write(ctx context.Context, w io.Writer, std streams) error {
 	}
 	err = packed.Close()
 	c.size = count.n
-	return err
+	return cmp.Or(err, ctx.Err()) // whoever interrupts a copy wants none
 }
 
 // openRows opens a Chrome trace, decompressed.

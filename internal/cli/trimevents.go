@@ -36,10 +36,10 @@ func (o *trimOptions) events(ctx context.Context, job *trimJob, std streams) err
 func (j *trimJob) use(t *trace.Trace) {
 	j.origin, j.id = chrome.WriteOrigin(t), chrome.ProcessCorrelation
 	j.overlap = nil // what is written has overlaps on lanes of their own
-	j.rows = func(context.Context, *progress) (io.ReadCloser, error) {
+	j.rows = func(ctx context.Context, _ *progress) (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() { w.CloseWithError(chrome.Write(w, t)) }()
-		return r, nil
+		return &opened{(&progress{}).reading(ctx, r), r.Close}, nil
 	}
 }
 
