@@ -2,6 +2,8 @@ package trim_test
 
 import (
 	"bytes"
+	"compress/zlib"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,38 +104,50 @@ type perfettoReader struct {
 	processes map[int64]int // by PID
 	byUUID    map[int64]int // processes by their track
 	threads   map[int64]trace.TrackID
-	last      trace.TrackID // the thread described last: lanes for what overlaps follow it
+	last      int // the thread described last: lanes for what overlaps follow it
 	names     map[int64]string
+	sorts     map[int64]string // categories
+	arguments map[int64]string // their names
 	stages    map[int64]string // and queues
 	contexts  map[int64]int64  // PID
 	streams   map[[2]int64]trace.TrackID
 	open      map[trace.TrackID]map[int64][]int // by UUID: events without an end
-	base      trace.Time
 }
 
 func readPerfetto(t *testing.T, b []byte) *trace.Trace {
 	t.Helper()
 	r := &perfettoReader{
 		T: t, out: &trace.Trace{Header: trace.NewHeader("perfetto")},
-		processes: map[int64]int{}, byUUID: map[int64]int{}, threads: map[int64]trace.TrackID{}, names: map[int64]string{},
+		processes: map[int64]int{}, byUUID: map[int64]int{}, threads: map[int64]trace.TrackID{}, names: map[int64]string{}, sorts: map[int64]string{}, arguments: map[int64]string{},
 		stages: map[int64]string{}, contexts: map[int64]int64{}, streams: map[[2]int64]trace.TrackID{}, open: map[trace.TrackID]map[int64][]int{},
 	}
-	for _, f := range decode(t, b)[1] {
-		r.packet(decode(t, f.bytes))
-	}
-	for i := range r.out.Events {
-		r.out.Events[i].Start += r.base
-		r.out.Events[i].End += r.base
-	}
+	r.packets(b)
 	trace.SortEvents(r.out)
 	return r.out
 }
 
+func (r *perfettoReader) packets(b []byte) {
+	for _, f := range decode(r.T, b)[1] {
+		r.packet(decode(r.T, f.bytes))
+	}
+}
+
 func (r *perfettoReader) packet(p message) {
+	if packed := p[50]; len(packed) > 0 {
+		z, err := zlib.NewReader(bytes.NewReader(packed[0].bytes))
+		if err != nil {
+			r.Fatal(err)
+		}
+		b, err := io.ReadAll(z)
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.packets(b)
+	}
 	if s := p.sub(r.T, 6); s != nil {
 		for _, f := range s[1] {
-			if clock := decode(r.T, f.bytes); clock.int(1) == 1 { // REALTIME
-				r.base, r.out.Clock = trace.Time(clock.int(2)), trace.ClockUnix
+			if clock := decode(r.T, f.bytes); clock.int(1) == 1 && clock.int(2) == 0 { // REALTIME
+				r.out.Clock = trace.ClockUnix // times are that clock's
 			}
 		}
 	}
@@ -173,11 +187,13 @@ func (r *perfettoReader) track(d message) {
 	thread := d.sub(r.T, 4)
 	switch {
 	case thread != nil:
-		r.last = trace.TrackID(len(r.out.Tracks))
+		r.last = len(r.out.Tracks)
 		r.out.Tracks = append(r.out.Tracks, trace.Track{Process: r.process(thread.int(1), ""), Device: -1, ID: thread.int(2), Name: thread.text(5)})
-		r.threads[uuid] = r.last
-	case strings.HasSuffix(d.text(2), ", overlapping"):
-		r.threads[uuid] = r.last
+		r.threads[uuid] = trace.TrackID(r.last)
+	case strings.HasPrefix(d.text(2), "GPU "): // not a thread's
+		r.last = -1
+	case strings.HasSuffix(d.text(2), ", overlapping") && r.last >= 0:
+		r.threads[uuid] = trace.TrackID(r.last)
 	}
 }
 
@@ -185,7 +201,7 @@ func (r *perfettoReader) intern(d message) {
 	for _, kind := range []struct {
 		num  protowire.Number
 		into map[int64]string
-	}{{2, r.names}, {24, r.stages}} {
+	}{{1, r.sorts}, {2, r.names}, {3, r.arguments}, {24, r.stages}} {
 		for _, f := range d[kind.num] {
 			m := decode(r.T, f.bytes)
 			kind.into[m.int(1)] = m.text(2)
@@ -213,14 +229,14 @@ func (r *perfettoReader) event(at trace.Time, e message) {
 		r.open[track][uuid] = stack[:len(stack)-1]
 		return
 	}
-	category := e.text(22)
+	category := r.sorts[e.int(3)]
 	i := slices.IndexFunc(kinds, func(k trace.Kind) bool { return k.String() == category })
 	if i < 0 {
 		r.Fatalf("category %q", category)
 	}
 	x := trace.Event{Span: trace.Span{Start: at, End: at}, Kind: kinds[i], Track: track, Correlation: trace.NoCorrelation, Name: r.out.Names.Intern(r.names[e.int(10)])}
 	for _, f := range e[4] {
-		if a := decode(r.T, f.bytes); a.text(10) == "correlation" {
+		if a := decode(r.T, f.bytes); r.arguments[a.int(1)] == "correlation" {
 			x.Correlation = a.int(4)
 		}
 	}
