@@ -10,6 +10,17 @@ func NeedsUnattributed(*rules.Rules) trace.Want {
 	return trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch, trace.Range)}
 }
 
+// ProfileNeeds says which events a profile is made of: those of a summary and the
+// python frames of stacks, which are an eighth of all frames.
+func ProfileNeeds(r *rules.Rules) trace.Want {
+	w := Needs(r)
+	keep := w.Keep
+	w.Keep = func(kind trace.Kind, name string) bool {
+		return kind == trace.Frame && r.InStack(name) || keep(kind, name)
+	}
+	return w
+}
+
 // Needs says which events of a trace the tables of a summary are made of.
 func Needs(r *rules.Rules) trace.Want {
 	return trace.Want{

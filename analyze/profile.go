@@ -12,8 +12,10 @@ import (
 // graph, is made of.
 type StackSample struct {
 	// Stack runs from the outside in: stage, request, phase, iteration, step, the
-	// operator open at the launch (of those that were read, which are mostly the
-	// outermost), kernel or copy. Levels of which nothing is known are left out.
+	// ranges and python frames that were open at the launch and opened in these,
+	// the outermost operator, kernel or copy. Levels of which nothing is known are
+	// left out. Frames are there if the session was read with [ProfileNeeds]; of
+	// an nn.Module there is the class, whichever instance was called.
 	Stack    []string
 	Run      string // the run's label
 	Stage    string // the stage's name
@@ -35,7 +37,7 @@ type StackSample struct {
 type sampleKey struct {
 	source, device, stream          int32
 	request, phase, step, iteration int32
-	op, name, category              int32
+	stack, op, name, category       int32
 }
 
 // Profile groups the session's work by call stack. The samples come in the
@@ -44,10 +46,10 @@ func (s *Session) Profile() []StackSample {
 	keys := make([]sampleKey, 0, 1024)
 	index := map[sampleKey]int32{}
 	var sums []StackSample
-	launched := s.firstKernels()
+	launched, stacks := s.firstKernels(), s.readStacks()
 	for i := range s.work {
 		w := &s.work[i]
-		k := sampleKey{w.source, w.device, w.stream, w.request, w.phase, w.step, w.iteration, s.operatorAt(w), w.name, w.category}
+		k := sampleKey{w.source, w.device, w.stream, w.request, w.phase, w.step, w.iteration, stacks[w.source].of(w, s.Sources[w.source]), s.operatorAt(w), w.name, w.category}
 		at, ok := index[k]
 		if !ok {
 			at = int32(len(sums))
@@ -65,7 +67,7 @@ func (s *Session) Profile() []StackSample {
 			sum.Launches++
 		}
 	}
-	return s.namedSamples(keys, sums)
+	return s.namedSamples(keys, sums, stacks)
 }
 
 // firstKernels returns, by launch call, which work is its first kernel, -1 for
@@ -106,13 +108,13 @@ func (s *Session) operatorAt(w *Work) int32 {
 }
 
 // namedSamples names the sums and puts them in order.
-func (s *Session) namedSamples(keys []sampleKey, sums []StackSample) []StackSample {
+func (s *Session) namedSamples(keys []sampleKey, sums []StackSample, stacks []*stacks) []StackSample {
 	order := make([]int, len(keys))
 	for i := range order {
 		order[i] = i
 	}
 	for i, k := range keys {
-		s.describeSample(&sums[i], k)
+		s.describeSample(&sums[i], k, stacks[k.source])
 	}
 	slices.SortFunc(order, func(i, j int) int {
 		a, b := &keys[i], &keys[j]
@@ -131,13 +133,13 @@ func (s *Session) namedSamples(keys []sampleKey, sums []StackSample) []StackSamp
 	return sorted
 }
 
-func (s *Session) describeSample(out *StackSample, k sampleKey) {
+func (s *Session) describeSample(out *StackSample, k sampleKey, open *stacks) {
 	src := s.Sources[k.source]
 	out.Run, out.Stage, out.Replica, out.Rank = s.Label, src.StageName, src.Replica, src.Rank
 	out.Category = s.categories.Text(trace.NameID(k.category))
 	out.Device, out.Stream = s.devices[k.device].info.Index, src.Trace.Tracks[k.stream].ID
 	out.Request, out.Step, out.Iteration = int(k.request), -1, -1
-	out.Stack = append(make([]string, 0, 7), src.StageName)
+	out.Stack = append(make([]string, 0, 7+open.depth(k.stack)), src.StageName)
 	push := func(form string, n int32) { out.Stack = append(out.Stack, fmt.Sprintf(form, n)) }
 	if k.request >= 0 {
 		push("request %d", k.request)
@@ -153,6 +155,7 @@ func (s *Session) describeSample(out *StackSample, k sampleKey) {
 		out.Step = int(s.steps[k.step].index)
 		push("step %d", int32(out.Step))
 	}
+	out.Stack = open.names(out.Stack, k.stack)
 	if k.op >= 0 {
 		out.Stack = append(out.Stack, src.host.causes[k.op].name)
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
+	"strconv"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -28,13 +30,14 @@ var pprofTypes = []struct {
 // graphs and continuous-profiling backends. The profile's comments say what was
 // run, and warn; of the runs no tables are needed.
 //
-// Frames are functions without lines or addresses. Labels are run, stage
+// Frames are functions without addresses; those of python have a file and a
+// line. Labels are run, stage
 // and category (texts) and replica, rank, device, stream, request, step and
 // iteration (numbers), so that -tagfocus=step=2:5 is a range.
 func WritePprof(w io.Writer, samples []analyze.StackSample, runs []*analyze.Summary) error {
 	b := pprofBuilder{
 		p:         &profile.Profile{DefaultSampleType: pprofTypes[0].name, Comments: comments(runs)},
-		locations: map[string]*profile.Location{},
+		locations: map[string]*profile.Location{}, functions: map[profile.Function]*profile.Function{},
 	}
 	for _, t := range pprofTypes {
 		b.p.SampleType = append(b.p.SampleType, &profile.ValueType{Type: t.name, Unit: t.unit})
@@ -64,6 +67,7 @@ func comments(runs []*analyze.Summary) []string {
 type pprofBuilder struct {
 	p         *profile.Profile
 	locations map[string]*profile.Location
+	functions map[profile.Function]*profile.Function
 	last      *analyze.StackSample // the sample before
 }
 
@@ -126,21 +130,50 @@ var pprofUnits = func() map[string][]string {
 }()
 
 // location returns the frame of that name. One name is one function, wherever
-// in a stack it stands: so a kernel is one row of -top for the whole run.
+// in a stack it stands: so a kernel is one row of -top for the whole run. A
+// python function is one whatever its line is, which moves between versions.
 func (b *pprofBuilder) location(name string) *profile.Location {
 	if l, ok := b.locations[name]; ok {
 		return l
 	}
-	id := uint64(len(b.p.Function) + 1)
-	f := &profile.Function{ID: id, Name: frameName(name)}
-	if name != f.Name || strings.HasPrefix(name, "_Z") { // which pprof demangles
-		f.SystemName = strings.ToValidUTF8(name, "\ufffd")
-	} // else pprof would take the name for one to be cut at its template arguments
-	l := &profile.Location{ID: id, Line: []profile.Line{{Function: f}}}
-	b.p.Function = append(b.p.Function, f)
+	line := profile.Line{}
+	if file, number, function, ok := pythonFrame(name); ok {
+		line.Line = number
+		line.Function = b.function(path.Base(file)+": "+function, file, "")
+	} else {
+		short, system := frameName(name), ""
+		if name != short || strings.HasPrefix(name, "_Z") { // which pprof demangles
+			system = strings.ToValidUTF8(name, "\ufffd")
+		} // else pprof would take the name for one to be cut at its template arguments
+		line.Function = b.function(short, "", system)
+	}
+	l := &profile.Location{ID: uint64(len(b.p.Location) + 1), Line: []profile.Line{line}}
 	b.p.Location = append(b.p.Location, l)
 	b.locations[name] = l
 	return l
+}
+
+func (b *pprofBuilder) function(name, file, system string) *profile.Function {
+	key := profile.Function{Name: name, Filename: file, SystemName: system}
+	f, ok := b.functions[key]
+	if !ok {
+		f = &profile.Function{ID: uint64(len(b.p.Function) + 1), Name: name, Filename: file, SystemName: system}
+		b.p.Function = append(b.p.Function, f)
+		b.functions[key] = f
+	}
+	return f
+}
+
+// pythonFrame takes a name of the form "path/file.py(76): function" apart.
+func pythonFrame(name string) (file string, line int64, function string, ok bool) {
+	name = strings.ToValidUTF8(name, "\ufffd")
+	file, rest, ok := strings.Cut(name, ".py(")
+	if !ok {
+		return "", 0, "", false
+	}
+	number, function, ok := strings.Cut(rest, "): ")
+	line, err := strconv.ParseInt(number, 10, 64)
+	return file + ".py", line, function, ok && err == nil && line >= 0 && function != ""
 }
 
 // frameName shortens the name of a C++ kernel for a flame graph: without what

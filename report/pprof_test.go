@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,6 +87,31 @@ func TestPprof(t *testing.T) {
 	}
 	if len(p.Comments) < 2 || !strings.Contains(p.Comments[0], "omni_session") {
 		t.Errorf("comments %q", p.Comments)
+	}
+}
+
+// A python function is one whatever its line is; it has its file and line where
+// tools ask for them. What only looks like one is a name.
+func TestPprofPython(t *testing.T) {
+	for name, want := range map[string]string{
+		"vllm/v1/core.py(576): step": "core.py: step|vllm/v1/core.py|576",
+		"vllm/v1/core.py(580): step": "core.py: step|vllm/v1/core.py|580",
+		"core.py(576): <lambda>":     "core.py: <lambda>|core.py|576",
+		"k.py(x): f":                 "k.py(x): f||0",
+		"k.py(1)":                    "k.py(1)||0",
+		"k.py(-1): f":                "k.py(-1): f||0",
+		"nn.Module: Linear":          "nn.Module: Linear||0",
+	} {
+		b := pprofBuilder{p: &profile.Profile{}, locations: map[string]*profile.Location{}, functions: map[profile.Function]*profile.Function{}}
+		line := b.location(name).Line[0]
+		if got := fmt.Sprintf("%s|%s|%d", line.Function.Name, line.Function.Filename, line.Line); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+		b.location("vllm/v1/core.py(1): step")
+		b.location("vllm/v1/core.py(2): step")
+		if n := len(b.p.Function); n > 2 || len(b.p.Location) < 2 {
+			t.Errorf("%q: %d functions", name, n)
+		}
 	}
 }
 

@@ -131,6 +131,17 @@ func (r *Rules) Frame(name string) (Role, bool) {
 	return r.found(r.firstFrame(file, function))
 }
 
+// InStack reports whether a python frame, or a call of an nn.Module, tells where
+// in a model or an engine something was launched: it is no part of the libraries
+// between them and the GPU.
+func (r *Rules) InStack(name string) bool {
+	if _, _, ok := Module(name); ok {
+		return true
+	}
+	file, _, ok := splitFrame(name)
+	return ok && (len(r.plumbing) == 0 || !matchesFile(r.plumbing, file))
+}
+
 // found turns the index of a rule, or -1, into its role.
 func (r *Rules) found(i int) (Role, bool) {
 	if i < 0 || Role(r.frames[i].Role.text) == NoRole {

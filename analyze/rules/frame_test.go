@@ -1,6 +1,9 @@
 package rules
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // One rule of the tables a line; the names are as profilers wrote them, or as
 // the pipeline's source would have them.
@@ -189,5 +192,35 @@ func TestCall(t *testing.T) {
 		if got := Default().Call(name); got != want {
 			t.Errorf("Call(%q) = %q, want %q", name, got, want)
 		}
+	}
+}
+
+// Stacks have what models and engines are made of, and nothing of the libraries
+// below and around them. All names are of the vocoder stage of a Qwen2.5-Omni run.
+func TestInStack(t *testing.T) {
+	for name, want := range map[string]bool{
+		"nn.Module: TimeDelayNetBlock_1":                                    true,
+		"vllm/v1/engine/core.py(576): step":                                 true,
+		"vllm_omni/worker/gpu_model_runner.py(1952): _model_forward":        true,
+		"transformers/models/umt5/modeling_umt5.py(67): forward":            true,
+		"/app/xDiT/xfuser/model.py(3): forward":                             true,
+		"miniomni.py(246): forward":                                         true,
+		"torch/nn/modules/module.py(1783): _call_impl":                      false,
+		"/usr/lib/python3/site-packages/torch/nn/functional.py(1712): relu": false,
+		"threading.py(299): __enter__":                                      false,
+		"<built-in method relu of type object at 0x7f63db33e180>":           false,
+		"<string>(1): <module>":                                             false,
+		"diffusion_forward":                                                 false,
+	} {
+		if got := Default().InStack(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+	none, err := Load(nil, strings.NewReader("plumbing: [mine/]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if none.InStack("mine/a.py(1): f") || !none.InStack("torch/a.py(1): f") {
+		t.Error("a user's list is not the one that counts")
 	}
 }

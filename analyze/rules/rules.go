@@ -32,6 +32,7 @@ type Rules struct {
 	stageNames    []stageNameRule
 	processes     []processRule
 	conventions   []convention
+	plumbing      texts
 
 	framesByFunc map[string][]int // frames rules that name a function
 	framesByFile []int            // frames rules for any function of a file
@@ -102,6 +103,7 @@ func loadBytes(base *Rules, text []byte) (*Rules, error) {
 		stageNames:    prepend(f.StageNames, base.stageNames),
 		processes:     prepend(f.Processes, base.processes),
 		conventions:   prepend(f.Conventions, base.conventions),
+		plumbing:      prepend(f.Plumbing, base.plumbing),
 	}
 	if err := r.check(f); err != nil {
 		return nil, fmt.Errorf("reading rules: %w", err)
@@ -130,6 +132,7 @@ type file struct {
 	StageNames    []stageNameRule    `yaml:"stage_names"`
 	Processes     []processRule      `yaml:"processes"`
 	Conventions   []convention       `yaml:"conventions"`
+	Plumbing      texts              `yaml:"plumbing"`
 }
 
 func parseFile(text []byte) (*file, error) {

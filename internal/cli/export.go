@@ -78,7 +78,8 @@ func exportHelp() string {
 Tables have the names and columns of the JSON of summarize, with the run's label
 in a column "run" and a table "runs" with the totals: label=PATH names the run,
 --all takes every session. In a profile, "exclusive" adds up to the busy time of
-the GPUs; stacks are stage, request, phase, step or iteration, operator, kernel.
+the GPUs; stacks are stage, request, phase, step or iteration, ranges and python
+frames of models and engines open at the launch, operator, kernel.
 
 A Chrome trace has all kernels, copies, API calls, ranges, arrows, and the names
 of processes and threads; omnitrace reads the same numbers from it. -o ends in
@@ -143,7 +144,11 @@ func (o *exportOptions) run(cmd *cobra.Command, std streams) error {
 	}
 	var samples []analyze.StackSample
 	var runs []*analyze.Summary
-	err = o.sessions(cmd.Context(), std, analyze.Needs, func(s *analyze.Session) error {
+	needs := analyze.Needs
+	if o.chosen.profile != nil {
+		needs = analyze.ProfileNeeds
+	}
+	err = o.sessions(cmd.Context(), std, needs, func(s *analyze.Session) error {
 		if err := s.Select(sel); err != nil {
 			return usageError{err}
 		}
