@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -247,16 +248,67 @@ for path in sys.argv[1:]:
     print(json.dumps({"rows": len(values), "names": list(names), "types": types, "sums": sums}))
 `
 
+// pythonWith returns a Python that can run the imports; PYTHON names another one
+// than that on the path.
+func pythonWith(t *testing.T, imports string) string {
+	t.Helper()
+	python := cmp.Or(os.Getenv("PYTHON"), "python3")
+	if err := exec.Command(python, "-c", imports).Run(); err != nil {
+		t.Skipf("%s has nothing to read Parquet with (pip install duckdb; PYTHON names another)", python)
+	}
+	return python
+}
+
+// readmeQuery runs the README's query in a folder and prints its rows.
+const readmeQuery = `
+import duckdb, json, os, re, sys
+query, = re.findall(r"\x60{3}sql\n(.*?)\x60{3}", open(sys.argv[1]).read(), re.S)
+os.chdir(sys.argv[2])
+print(json.dumps(duckdb.sql(query).fetchall(), default=float))
+`
+
+// The README's query over a hundred runs finds the median and the slowest of
+// runs that were made one slower than the other.
+func TestParquetReadmeQuery(t *testing.T) {
+	python := pythonWith(t, "import duckdb")
+	readme, err := filepath.Abs("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i := range 100 {
+		table := analyze.Table{Name: "categories", Columns: []analyze.Column{
+			{Name: "run", Unit: analyze.Text}, {Name: "stage", Unit: analyze.ID}, {Name: "category", Unit: analyze.Text}, {Name: "exclusive_ns", Unit: analyze.Nanoseconds},
+		}}
+		label := fmt.Sprintf("run%03d", (i*37)%100) // in no order
+		for k, category := range []string{"gemm", "norm"} {
+			ns := int64(1_000_000*(i+1)) / int64(k+1)
+			table.Rows = append(table.Rows, row("stage=0/category="+category, 0, label, 0, category, int(ns)))
+		}
+		path := filepath.Join(dir, "runs", label, "categories.parquet")
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := errors.Join(WriteParquet(&out, &table), os.WriteFile(path, out.Bytes(), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command(python, "-c", readmeQuery, readme, dir).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of 1 to 100 ms the median is 50.5 ms; run 99 is number (99*37)%100.
+	want := `[[0, "gemm", 100, 50.5, 100.0, "run063"], [0, "norm", 100, 25.25, 50.0, "run063"]]`
+	if got := strings.TrimSpace(string(out)); got != want {
+		t.Errorf("the query gives %s, want %s", got, want)
+	}
+}
+
 // A reader that shares nothing with the writer finds the same columns, types,
 // rows and sums. Python with DuckDB or pyarrow is that reader; PYTHON names it.
 func TestParquetIndependently(t *testing.T) {
-	python := os.Getenv("PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if err := exec.Command(python, "-c", "try:\n import duckdb\nexcept ImportError:\n import pyarrow.parquet").Run(); err != nil {
-		t.Skipf("%s has neither duckdb nor pyarrow to read Parquet with (pip install duckdb; PYTHON names another)", python)
-	}
+	python := pythonWith(t, "try:\n import duckdb\nexcept ImportError:\n import pyarrow.parquet")
 	dir := t.TempDir()
 	tables := tablesOf(t, Options{})
 	args := []string{"-c", independentReader}
