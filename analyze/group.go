@@ -72,6 +72,7 @@ type grouping struct {
 	bySize    bool // largest first within the first dimension; else in the order of the dimensions
 	overall   bool // largest first in the whole table
 	top       int
+	brief     bool
 }
 
 // maxDimensions is how many dimensions one grouping may have.
@@ -88,7 +89,7 @@ type group struct {
 // table groups the session's work.
 func (g *grouping) table(s *Session) Table {
 	groups := g.groups(s)
-	t := Table{Name: g.name, Doc: g.doc, Columns: g.columns(), Top: g.top, ShareOf: "of the run's busy time"}
+	t := Table{Name: g.name, Doc: g.doc, Columns: g.columns(), Top: g.top, Brief: g.brief, ShareOf: "of the run's busy time"}
 	byStage := len(g.dims) > 1 && g.dims[0].key == stageDimension.key
 	if byStage {
 		t.ShareOf = "of its stage's busy time"

@@ -22,7 +22,7 @@ import (
 // the file can't be explained.
 var Idle = registerTable(58, Table{
 	Name: "idle", Doc: "what the host did while the device was idle", ShareOf: "of the stage's idle time",
-	Columns: idleColumns[:2:2],
+	Columns: idleColumns[:2:2], Brief: true,
 }, func(s *Session, t *Table) {
 	t.Columns = append(t.Columns, idleFigures...)
 	t.Rows = s.idleRows(false)

@@ -9,6 +9,7 @@ var Categories = register(60, &grouping{
 	labels:  []label{stageName("stage_name")},
 	figures: standard,
 	bySize:  true,
+	brief:   true,
 })
 
 // Kernels has one row for each kernel of each stage.
@@ -22,6 +23,7 @@ var Kernels = register(70, &grouping{
 	figures: []figure{events, kernelNS, exclusiveNS, minNS, medianNS, p95NS, maxNS},
 	overall: true,
 	top:     20,
+	brief:   true,
 })
 
 // Memory has one row for each direction of copying, and one for fills.

@@ -122,6 +122,7 @@ var Spread = registerTable(45, Table{
 		{Name: "wall_median_ns", Unit: Nanoseconds, Doc: "median time on the host"},
 		{Name: "busy_ns", Unit: Nanoseconds, Doc: "GPU busy time of all of them"},
 	},
+	Brief: true,
 }, spread)
 
 var stepKinds = []string{"first", "computed", "cached"}

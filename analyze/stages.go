@@ -6,6 +6,7 @@ var Stages = register(10, &grouping{
 	dims:    []dimension{stageDimension},
 	labels:  []label{stageName("name")},
 	figures: standard,
+	brief:   true,
 })
 
 // Devices keeps apart what Stages adds up.

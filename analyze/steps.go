@@ -7,6 +7,7 @@ var Phases = register(30, &grouping{
 	labels:  []label{unnamed(func(w *Work) bool { return w.phase < 0 })},
 	figures: append(standard[:len(standard):len(standard)], inherited),
 	stages:  func(s *Session) []int { return append(s.stagesWithSteps(), s.stagesWithPasses()...) },
+	brief:   true,
 })
 
 // Steps has one row for each denoise step of each request.

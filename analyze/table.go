@@ -89,6 +89,8 @@ type Table struct {
 	// Top is the number of rows that text shows unless asked for another; 0
 	// shows all.
 	Top int
+	// Brief tables answer where the time went: short outputs have only these.
+	Brief bool
 }
 
 // Column returns the index of the named column, or -1.

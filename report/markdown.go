@@ -28,6 +28,7 @@ func writeMarkdown(w io.Writer, s *analyze.Summary, o Options) error {
 		return err
 	}
 	out := bufio.NewWriter(w)
+	tables, more := brief(tables, o)
 	what, state, _ := headline(s)
 	fmt.Fprintf(out, "**%s**\n\n%s\n", escape(what), escape(state))
 	for i := range tables {
@@ -42,7 +43,30 @@ func writeMarkdown(w io.Writer, s *analyze.Summary, o Options) error {
 		label, text := noteText(i, warning)
 		fmt.Fprintf(out, "\n%s %s\n", escape(label), escape(text))
 	}
+	if len(more) > 0 {
+		fmt.Fprintf(out, "\nMore with `--table %s`.\n", strings.Join(more, ","))
+	}
 	return out.Flush()
+}
+
+// brief returns the tables that are worth the room in a comment, and the names of
+// those left out: none where the user chose tables, or none is brief.
+func brief(tables []analyze.Table, o Options) (kept []analyze.Table, more []string) {
+	if len(o.Tables) > 0 || o.Wide {
+		return tables, nil
+	}
+	for _, t := range tables {
+		switch {
+		case t.Brief:
+			kept = append(kept, t)
+		case len(t.Rows) > 0:
+			more = append(more, t.Name)
+		}
+	}
+	if len(kept) == 0 {
+		return tables, nil
+	}
+	return kept, more
 }
 
 func markdownTable(out io.Writer, t *analyze.Table, o Options) error {

@@ -106,7 +106,7 @@ func (p *page) table(t *analyze.Table) error {
 // one line where that fits.
 func (p *page) title(g *grid) {
 	name, said := join(g.table.Name, g.table.Doc), join(g.said...)
-	lines := []string{join(name, said)}
+	lines := []string{strings.TrimRight(join(name, said), " ")} // a name may be blank
 	if width(lines[0]) > p.o.Width {
 		lines = wrap(name, p.o.Width, 2)
 		if said != "" {
