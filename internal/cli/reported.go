@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"omnitrace/analyze"
@@ -28,16 +29,27 @@ func reportedTable(t *nsys.Table) analyze.Table {
 		name = "nsys_sum"
 	}
 	out := analyze.Table{Name: name, Doc: "a summary by nsys stats, as it printed it; parts of nanoseconds and bytes are rounded", Top: 20}
+	var names, figures []int
+	columns := make([]analyze.Column, len(t.Columns))
 	for i, c := range t.Columns {
-		out.Columns = append(out.Columns, reportedColumn(t, i, c))
+		columns[i] = reportedColumn(t, i, c)
+		if columns[i].Unit == analyze.Text && c.Unit == "" {
+			names = append(names, i)
+		} else {
+			figures = append(figures, i)
+		}
+	}
+	order := append(slices.Clone(names), figures...) // names first: figures may go for want of room
+	for _, i := range order {
+		out.Columns = append(out.Columns, columns[i])
 	}
 	for row := range t.Rows {
 		var cells []analyze.Value
 		var key []string
-		for i, c := range out.Columns {
-			cell := reportedCell(t, row, i, c.Unit)
-			if text, ok := cell.Text(); ok && c.Unit == analyze.Text && t.Columns[i].Unit == "" {
-				key = append(key, c.Name+"="+text)
+		for place, i := range order {
+			cell := reportedCell(t, row, i, columns[i].Unit)
+			if text, ok := cell.Text(); ok && place < len(names) {
+				key = append(key, columns[i].Name+"="+text)
 			}
 			cells = append(cells, cell)
 		}
