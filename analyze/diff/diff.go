@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"omnitrace/analyze"
 )
@@ -29,6 +30,7 @@ func Compare(base, new []*analyze.Samples, o Options) *Result {
 	}
 	c := &comparison{o: o, sides: [2]side{{runs: base}, {runs: new}}}
 	c.Same = o.Same
+	c.respell()
 	c.takeApart()
 	c.Base, c.New = c.sides[0].describe(), c.sides[1].describe()
 	c.Identical = identical(base, new)
@@ -166,9 +168,35 @@ func (c *comparison) warn() {
 		}
 	}
 	if !slices.Equal(c.Base.Tools, c.New.Tools) && c.Base.Runs > 0 && c.New.Runs > 0 {
-		add("across_tools", fmt.Sprintf("the sides were recorded by different profilers (%v and %v): what one of them does not see, or costs, shows as a change", c.Base.Tools, c.New.Tools))
+		add("across_tools", c.acrossTools())
 	}
 	if !slices.Equal(c.Base.GPUs, c.New.GPUs) && len(c.Base.GPUs) > 0 && len(c.New.GPUs) > 0 {
 		add("other_gpu", fmt.Sprintf("the sides ran on different GPUs: %v and %v", c.Base.GPUs, c.New.GPUs))
 	}
+}
+
+// acrossTools says what two profilers have in common, and what only one of them
+// has seen.
+func (c *comparison) acrossTools() string {
+	var kernels, memory [2]int64
+	for side := range c.sides {
+		for _, u := range c.sides[side].units {
+			for _, cell := range u.cells {
+				if c.kernels.list[cell.kernel].Memory {
+					memory[side] += cell.count
+				} else {
+					kernels[side] += cell.count
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("the sides were recorded by different profilers (%s and %s), with %s and %s: what one of them does not see, or costs, shows as a change",
+		strings.Join(c.Base.Tools, ", "), strings.Join(c.New.Tools, ", "), counts("kernels", kernels), counts("copies and fills", memory))
+}
+
+func counts(what string, n [2]int64) string {
+	if n[0] == n[1] {
+		return fmt.Sprintf("%d %s each", n[0], what)
+	}
+	return fmt.Sprintf("%d and %d %s", n[0], n[1], what)
 }
