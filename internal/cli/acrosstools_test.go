@@ -29,8 +29,8 @@ func TestTorchAgainstNsys(t *testing.T) {
 		for _, row := range s.Tables["steps"] {
 			if row["step"] != nil {
 				steps++
-				if n := integer(t, row["kernels"]); n != 593 {
-					t.Errorf("%s: step %v has %d kernels, want 593", path, row["step"], n)
+				if n := integer(t, row["kernels"]); n != 591 && n != 593 {
+					t.Errorf("%s: step %v has %d kernels, want 591 and perhaps the 2 of a turn", path, row["step"], n)
 				}
 			}
 		}
