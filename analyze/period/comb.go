@@ -95,7 +95,6 @@ func (x *index) passLevel(lead comb, all []comb) comb {
 func (c comb) divides(b comb) bool {
 	parts := (len(c.teeth) + len(b.teeth)/2) / len(b.teeth)
 	return parts >= 2 && parts <= 4 && 5*c.full >= 4*(len(c.teeth)-len(c.teeth)/parts) &&
-		10*c.period*parts <= 11*b.period && 2*c.period*parts > b.period &&
 		20*max(len(c.teeth)-parts*len(b.teeth), parts*len(b.teeth)-len(c.teeth)) <= 3*len(c.teeth)
 }
 

@@ -131,7 +131,7 @@ func (x *index) stepEnds(r run, last []int) []bool {
 		}
 	}
 	for b, toks := range classes {
-		if x.again(full, x.having(full, toks), b) {
+		if x.again(full, x.having(full, toks), b) || !x.apart(full, b) {
 			delete(classes, b)
 		}
 	}
@@ -171,6 +171,35 @@ func (x *index) again(gaps []span, on []bool, b beat) bool {
 		}
 	}
 	return twice >= 3 && 10*twice >= once
+}
+
+// apart says whether the gaps of another phase hold what the two shortest on
+// the beat do not: where one pass follows the other at once, their ends meet.
+// Gaps that damage makes poorer than others have nothing of their own.
+func (x *index) apart(gaps []span, b beat) bool {
+	var ends []int
+	for i := b.phase; i < len(gaps); i += b.size {
+		ends = append(ends, i)
+	}
+	slices.SortStableFunc(ends, func(i, j int) int { return gaps[i].len() - gaps[j].len() })
+	ends = ends[:min(2, len(ends))]
+	own := make([]int, b.size)
+	for _, p := range x.inGaps(gaps) {
+		hits := make([]int, b.size)
+		for _, i := range p.in {
+			hits[int(i)%b.size]++
+		}
+		if slices.ContainsFunc(ends, func(i int) bool { return slices.Contains(p.in, int32(i)) }) {
+			continue
+		}
+		for phase, n := range hits {
+			if n >= 2 && 5*n >= 3*(len(gaps)/b.size) {
+				own[phase]++
+			}
+		}
+	}
+	own[b.phase] = 0
+	return slices.Max(own) >= 2
 }
 
 // around is g with the kernels at its sides that share tokens with it.

@@ -68,6 +68,9 @@ func (x *index) anchor(passes []pass) {
 		if at < p.to && (i == 0 || at > passes[i-1].to) {
 			passes[i].from = at
 		}
+		if i > 0 {
+			passes[i-1].to = min(passes[i-1].to, passes[i].from)
+		}
 	}
 }
 
@@ -76,7 +79,7 @@ func (x *index) heads(passes []pass) []voter {
 	before := make(map[int32][]int)
 	sampled := sample(len(passes))
 	for _, i := range sampled {
-		for o := -minUnit; o <= -gram; o++ {
+		for o := -minUnit / 2; o <= -gram; o++ {
 			if at := passes[i].from + o; at >= 0 {
 				before[x.tokens[at]] = append(before[x.tokens[at]], o)
 			}

@@ -18,6 +18,17 @@ type turning struct {
 	begins []int  // of the first pass of each step
 }
 
+// outside returns what step k launches around its passes.
+func (t turning) outside(k int) []span {
+	out := []span{t.before(k)}
+	for i, p := range t.run.passes[:len(t.run.passes)-1] {
+		if g := t.run.gap(i); p.from >= t.begins[k] && g.to < t.tails[k].from {
+			out = append(out, g)
+		}
+	}
+	return append(out, t.after(k))
+}
+
 // before is what step k launches before its first pass.
 func (t turning) before(k int) span { return span{t.bounds[k], t.begins[k]} }
 
@@ -38,9 +49,6 @@ type closer struct {
 func (x *index) withSkipped(all []turning) {
 	x.align(all)
 	c := x.closer(all)
-	if len(c.voters) < closeVotes {
-		return
-	}
 	var once, again []int // kernels from the last pass to the first end, where it is the only one and where not
 	ends := make([][][]int, len(all))
 	for i, t := range all {
@@ -58,6 +66,7 @@ func (x *index) withSkipped(all []turning) {
 	if len(again) > 0 && !endAlike(again, once) {
 		return
 	}
+	complete(all, ends)
 	for i := range all {
 		all[i].bounds = append(all[i].bounds[:1], slices.Concat(ends[i]...)...)
 	}
@@ -144,43 +153,65 @@ func (c closer) ends(t turning, k int) []int {
 			out = append(out, at)
 		}
 	}
-	switch n := len(out); {
-	case !last && n > 0 && out[n-1] >= end-motifShift && c.place(end) < 0:
+	n := len(out)
+	switch {
+	case last:
+		return c.behind(t, out, end)
+	case n > 0 && out[n-1] >= end-motifShift && c.place(end) < 0:
 		return out
-	case !last:
-		return append(out, end)
-	case n > 0 && end >= out[n-1]+leastSkip && c.endsLike(end):
-		return append(out, end)
-	case n == 0 || out[0] > end+leastSkip && 2*(out[0]-s.from) > 3*c.reach:
-		out = append([]int{end}, out...)
 	}
-	if at := c.bare(t, out[len(out)-1]); at > 0 {
-		out = append(out, at)
-	}
-	return out
+	return append(out, end)
 }
 
-// bare returns the end of a step without passes that begins at from: of what
-// another step launches around its passes, in the same order. It is 0 where
-// there is none.
-func (c closer) bare(t turning, from int) int {
-	for at := from + leastSkip; at <= min(from+c.reach+minUnit, len(c.x.names)); at++ {
-		if !c.endsLike(at) {
-			continue
+// behind returns where the last step ends and those that follow it without a
+// full pass. Any of these may be closed like no other: a multi-step solver's
+// last turn is a shorter one.
+func (c closer) behind(t turning, closed []int, end int) []int {
+	from := t.tails[len(t.tails)-1].from
+	if len(closed) == 0 {
+		before := t.after(len(t.tails) - 2)
+		if at := c.place(from + before.len()); at > from && at <= end-leastSkip {
+			closed = []int{at}
 		}
-		for k := len(t.tails) - 2; k >= 0 && k > len(t.tails)-4; k-- {
-			if n := c.x.subsequence(span{from, at}, t.before(k), t.after(k)); 5*n >= 4*(at-from) {
-				return at
+	}
+	switch n := len(closed); {
+	case n == 0 || closed[0] > end+leastSkip && 2*(closed[0]-from) > 3*c.reach:
+		closed = append([]int{end}, closed...)
+	case end >= closed[n-1]+leastSkip && c.endsLike(end):
+		return append(closed, end)
+	}
+	if at := c.bare(t, closed[len(closed)-1]); at > 0 {
+		closed = append(closed, at)
+	}
+	return closed
+}
+
+// bare returns the end of a step without full passes that begins at from: of
+// what another step launches around its passes, in the same order. It is 0
+// where there is none.
+func (c closer) bare(t turning, from int) int {
+	best, place := 0, 0
+	for k := max(0, len(t.tails)-3); k < len(t.tails)-1; k++ {
+		parts := t.outside(k)
+		to := min(from+total(parts)+minUnit, len(c.x.names))
+		same := c.x.subsequences(span{from, to}, parts...)
+		for n := closing; n <= to-from; n++ {
+			odd := n - same[n]
+			if score := same[n] - 2*odd; score >= best && 4*odd <= n-leastSkip && c.endsLike(from+n) {
+				best, place = score, from+n
 			}
 		}
 	}
-	return 0
+	return place
 }
 
-// endsLike says whether the very last kernels before at close a step.
+// endsLike says whether the very last kernels before at close a step, but for
+// one, or all do but for the next step's first.
 func (c closer) endsLike(at int) bool {
-	const few = gram - 1
-	return slices.ContainsFunc(c.refs, func(r int) bool { return c.x.equal(at-few, r-few, few) == few })
+	last := span{at - gram, at}
+	return slices.ContainsFunc(c.refs, func(r int) bool {
+		return c.x.subsequence(last, span{r - gram, r}) >= gram-1 || c.x.subsequence(last, span{r - closing, r}) == gram
+	})
 }
 
 // place returns the place next to at before which a step is closed, or -1.
@@ -199,7 +230,10 @@ func (c closer) place(at int) int {
 
 // subsequence returns how many kernels of a follow each other, perhaps with
 // others between, in the given spans one after the other.
-func (x *index) subsequence(a span, in ...span) int {
+func (x *index) subsequence(a span, in ...span) int { return x.subsequences(a, in...)[a.len()] }
+
+// subsequences returns the same for the first 0, 1, … kernels of a.
+func (x *index) subsequences(a span, in ...span) []int {
 	row := make([]int, a.len()+1)
 	for _, s := range in {
 		for i := max(0, s.from); i < s.to; i++ {
@@ -215,14 +249,44 @@ func (x *index) subsequence(a span, in ...span) int {
 			}
 		}
 	}
-	return row[a.len()]
+	return row
 }
 
-// endAlike says whether steps that are followed by skipped ones end as soon
-// behind their last pass as one that is not: a solver that repeats itself has
-// no such step, and a multi-step solver's first steps are shorter.
+// complete cuts the steps whose length tells of a skipped one that damage
+// hides.
+func complete(all []turning, ends [][][]int) {
+	var plain, skips []int
+	for i, t := range all {
+		for k, e := range ends[i][:len(ends[i])-1] {
+			for j := range e[1:] {
+				skips = append(skips, e[j+1]-e[j])
+			}
+			if len(e) == 1 {
+				plain = append(plain, e[0]-t.tails[k].from)
+			}
+		}
+	}
+	if len(skips) == 0 || len(plain) == 0 {
+		return
+	}
+	slices.Sort(plain)
+	slices.Sort(skips)
+	usual, n := plain[len(plain)/4], skips[len(skips)/2]
+	for i, t := range all {
+		for k, e := range ends[i][:len(ends[i])-1] {
+			extra := e[0] - t.tails[k].from - usual
+			if len(e) == 1 && max(extra-n, n-extra) <= max(2, n/6) {
+				ends[i][k] = []int{e[0] - n, e[0]}
+			}
+		}
+	}
+}
+
+// endAlike says whether a step that is followed by a skipped one ends as soon
+// behind its last pass as one that is not: a solver that repeats itself has no
+// such step, and a multi-step solver's first steps are shorter.
 func endAlike(again, once []int) bool {
-	slices.Sort(again)
-	usual := again[len(again)/2]
-	return slices.ContainsFunc(once, func(n int) bool { return 8*max(n-usual, usual-n) <= max(n, 4*gram) })
+	return slices.ContainsFunc(again, func(a int) bool {
+		return slices.ContainsFunc(once, func(n int) bool { return 8*max(n-a, a-n) <= max(n, 4*gram) })
+	})
 }

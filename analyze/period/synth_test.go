@@ -129,6 +129,9 @@ func pipeline(seed uint64) *synth {
 		if len(model.renamed) > 0 || model.cached {
 			n = max(n, 4) // two equal steps at least
 		}
+		if model.cached && model.multistep {
+			n = max(n, 5) // two that are not the first or last, one not followed by a skipped one
+		}
 		if m.chance(0.3) {
 			n = m.between(13, 50)
 		}
@@ -204,6 +207,7 @@ type denoiser struct {
 	skip       func(k, n int) bool
 	whole      bool // a skipped step makes no pass at all
 	cached     bool
+	multistep  bool
 	renamed    map[uint32]uint32
 	about      string
 }
@@ -254,6 +258,7 @@ func (d *denoiser) solvers() {
 	if m.chance(0.25) {
 		more := m.some(m.between(8, 30), 0.2)
 		d.solver = [3][]uint32{s, join(s, more), join(s, more[:len(more)/2])}
+		d.multistep = true
 		d.about += " multistep"
 	}
 }
