@@ -70,7 +70,7 @@ func (x *index) passLevel(lead comb, all []comb) comb {
 	var family []comb
 	most := 0
 	for _, c := range all {
-		if 5*c.mass() >= lead.mass() && 2*overlap(c.spans, lead.spans) > total(c.spans) {
+		if 5*c.mass() >= lead.mass() && 2*overlap(c.spans, lead.spans) > min(total(c.spans), total(lead.spans)) {
 			family = append(family, c)
 			most = max(most, c.support)
 		}

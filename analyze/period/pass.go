@@ -67,7 +67,6 @@ type fitter struct {
 	b         body
 	refs      []int // begins of full passes
 	length    int   // kernels of a full pass
-	distances []int // from one begin to the next, some of them
 }
 
 func (x *index) fitter(b body, begins []int) fitter {
@@ -78,9 +77,6 @@ func (x *index) fitter(b body, begins []int) fitter {
 		to := at + b.unit*8/5
 		if i+1 < len(begins) {
 			to = min(to, begins[i+1])
-			if d := begins[i+1] - at; len(f.distances) < 8 && 4*d > 3*b.unit && 4*d < 6*b.unit {
-				f.distances = append(f.distances, d)
-			}
 		}
 		if b.share(at, at+b.unit*3/4) > b.density*3/4 {
 			f.refs = append(f.refs, at)
@@ -163,8 +159,7 @@ func (f fitter) holds(at int) bool {
 }
 
 // found searches the begin of a pass that should lie one unit from the begin
-// at from: at the distance of two neighbouring passes, give or take a few
-// kernels. The stretch compared begins before the layers, which look alike one
+// at from: about there. The stretch compared begins before the layers, which look alike one
 // layer on.
 func (f fitter) found(from, unit int) int {
 	best, place := -1.0, from+unit
@@ -172,12 +167,10 @@ func (f fitter) found(from, unit int) int {
 	if unit < 0 {
 		sign = -1
 	}
-	for _, d := range append([]int{f.b.unit}, f.distances...) {
-		for s := -gram; s <= gram; s++ {
-			at := from + sign*d + s
-			if n := f.x.similar(at-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
-				best, place = n, at
-			}
+	for k := range 4*minUnit + 1 { // a multi-step solver's first steps are shorter
+		at := from + sign*f.b.unit + (k+1)/2*(1-k%2*2)
+		if n := f.x.similar(at-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
+			best, place = n, at
 		}
 	}
 	return max(0, place)

@@ -93,9 +93,10 @@ func (x *index) loops(runs []run) []Loop {
 	return out
 }
 
-// disjoint drops loops that overlap an earlier one in the list, which is
-// better supported, and sorts the rest by place.
+// disjoint drops loops that overlap one of more steps, or of as many that is
+// earlier in the list, which is better supported. It sorts the rest by place.
 func disjoint(loops []Loop) []Loop {
+	slices.SortStableFunc(loops, func(a, b Loop) int { return len(b.Steps) - len(a.Steps) })
 	var kept []Loop
 	for _, l := range loops {
 		if !slices.ContainsFunc(kept, func(k Loop) bool { return l.First < k.End && k.First < l.End }) {

@@ -129,9 +129,6 @@ func pipeline(seed uint64) *synth {
 		if len(model.renamed) > 0 || model.cached {
 			n = max(n, 4) // two equal steps at least
 		}
-		if model.cached && model.multistep {
-			n = max(n, 5) // two that are not the first or last, one not followed by a skipped one
-		}
 		if m.chance(0.3) {
 			n = m.between(13, 50)
 		}
@@ -269,6 +266,12 @@ func (d *denoiser) caches() {
 		return
 	}
 	every, warm := m.between(2, 4), m.between(2, 3)
+	if d.multistep {
+		// A step whose solver repeats itself looks like one that is followed by
+		// a skipped one; only a plain step of the same order tells them apart.
+		// Wan's UniPC steps do repeat themselves. Caches leave the first alone.
+		warm = 3
+	}
 	d.whole, d.cached = m.chance(0.5), true
 	if m.chance(0.5) {
 		d.skip = func(k, n int) bool { return k >= warm && k%every == every-1 }
