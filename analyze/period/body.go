@@ -95,7 +95,7 @@ func own(units []span, ids []int32, all places, passes int) []bool {
 	for id, p := range uses {
 		inside := p.count * (passes + 1) / len(units)
 		marks[id] = p.count >= least*p.units && 2*all.count(id) <= 3*inside &&
-			p.units >= min(2, len(units)/3) && 8*p.units >= len(units)
+			p.units >= min(2, len(units)/3) && 3*p.units >= len(units)
 	}
 	return marks
 }

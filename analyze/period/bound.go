@@ -91,7 +91,7 @@ func (x *index) bounds(r run, first []int) turning {
 	}
 	closed := x.closedLead(begins, tails)
 	if more := closed - lead; more > 0 && more <= minUnit && closed <= begins[0] &&
-		2*x.equal(begins[0]-closed, begins[1]-closed, more) >= more {
+		2*x.subsequence(span{begins[1] - closed, begins[1] - lead}, span{begins[0] - closed, begins[0] - lead + gram/2}) >= more {
 		lead = closed
 	}
 	return turning{r, x.settled(x.boundsAt(begins, tails, lead)), tails, begins}

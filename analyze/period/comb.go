@@ -70,7 +70,7 @@ func (x *index) passLevel(lead comb, all []comb) comb {
 	var family []comb
 	most := 0
 	for _, c := range all {
-		if 5*c.mass() >= lead.mass() && 2*overlap(c.spans, lead.spans) > min(total(c.spans), total(lead.spans)) {
+		if 5*c.mass() >= lead.mass() && 2*overlap(c.spans, lead.spans) > total(c.spans) {
 			family = append(family, c)
 			most = max(most, c.support)
 		}
@@ -82,8 +82,9 @@ func (x *index) passLevel(lead comb, all []comb) comb {
 		}
 	}
 	coarse := best
-	for _, c := range family {
-		if c.support >= 6 && c.divides(coarse) && c.full > best.full && x.nested(c.units[len(c.units)/2]) >= 0.6 {
+	for _, c := range all {
+		if c.support >= 6 && 5*c.mass() >= lead.mass() && c.divides(coarse) && c.full > best.full &&
+			2*overlap(c.spans, coarse.spans) > min(total(c.spans), total(coarse.spans)) && x.nested(c.units[len(c.units)/2]) >= 0.6 {
 			best = c
 		}
 	}
@@ -104,6 +105,7 @@ func (c comb) divides(b comb) bool {
 func (x *index) withoutRequests(all []comb) []comb {
 	whole := make([]bool, len(all))
 	known := make([]int, x.byTok.ids()) // 1 + the last comb whose units hold a token
+	count := make([]int32, x.byTok.ids())
 	repeats := make(map[span][]tokenCount)
 	for i, a := range all {
 		for k := 0; k < len(a.units); k += max(1, len(a.units)/16) {
@@ -120,7 +122,7 @@ func (x *index) withoutRequests(all []comb) []comb {
 				continue
 			}
 			if repeats[u] == nil {
-				repeats[u] = x.repeated(u)
+				repeats[u] = x.repeated(u, count)
 			}
 			foreign := 0
 			for _, r := range repeats[u] {
@@ -146,17 +148,20 @@ type tokenCount struct {
 	count int
 }
 
-// repeated returns the tokens that occur at least three times in s.
-func (x *index) repeated(s span) []tokenCount {
-	count := make(map[int32]int)
-	for _, t := range x.tokensIn(s) {
-		count[t]++
-	}
+// repeated returns the tokens that occur at least three times in s. count is
+// zero for all tokens before and after.
+func (x *index) repeated(s span, count []int32) []tokenCount {
 	out := []tokenCount{}
-	for t, n := range count {
-		if n >= 3 {
-			out = append(out, tokenCount{t, n})
+	for _, t := range x.tokensIn(s) {
+		if count[t]++; count[t] == 3 {
+			out = append(out, tokenCount{tok: t})
 		}
+	}
+	for i, c := range out {
+		out[i].count = int(count[c.tok])
+	}
+	for _, t := range x.tokensIn(s) {
+		count[t] = 0
 	}
 	return out
 }

@@ -12,6 +12,47 @@ type beat struct{ size, phase int }
 // several branches stays far below.
 const maxBeat = 64
 
+// groups does so for all requests of a pipeline, in which a step has as many
+// passes as in most.
+func (x *index) groups(runs []run) [][]int {
+	out := make([][]int, len(runs))
+	passes := make(map[int]int) // by passes of a step
+	for i, r := range runs {
+		out[i] = x.group(r)
+		passes[eachStep(r, out[i])] += len(r.passes)
+	}
+	usual := 1
+	for size, n := range passes {
+		if n > passes[usual] || n == passes[usual] && size < usual {
+			usual = size
+		}
+	}
+	for i, r := range runs {
+		if eachStep(r, out[i]) == usual || len(r.passes)%usual != 0 {
+			continue
+		}
+		out[i] = out[i][:0]
+		for p := 0; p < len(r.passes); p += usual {
+			out[i] = append(out[i], p)
+		}
+	}
+	return out
+}
+
+// eachStep is how many passes most steps of r have.
+func eachStep(r run, first []int) int {
+	sizes := make([]int, len(first))
+	for i, f := range first {
+		end := len(r.passes)
+		if i+1 < len(first) {
+			end = first[i+1]
+		}
+		sizes[i] = end - f
+	}
+	slices.Sort(sizes)
+	return sizes[len(sizes)/2]
+}
+
 // group joins the passes of r into steps and returns, for each step, the
 // index of its first pass. A step ends in a gap that holds what not every gap
 // holds, regularly: the scheduler after the second pass of a guided step, the

@@ -2,16 +2,6 @@ package period
 
 import "slices"
 
-// turning makes steps of the passes of r; false where they come to less than
-// two.
-func (x *index) turning(r run) (turning, bool) {
-	first := x.group(r)
-	if len(first) < 2 {
-		return turning{}, false
-	}
-	return x.bounds(r, first), true
-}
-
 func (t turning) loop() Loop {
 	bounds, r := t.bounds, t.run
 	l := Loop{First: bounds[0], End: bounds[len(bounds)-1]}

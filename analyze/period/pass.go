@@ -63,10 +63,10 @@ func (b body) begins(teeth []int) []int {
 
 // A fitter makes passes out of begins.
 type fitter struct {
-	x         *index
-	b         body
-	refs      []int // begins of full passes
-	length    int   // kernels of a full pass
+	x      *index
+	b      body
+	refs   []int // begins of full passes
+	length int   // kernels of a full pass
 }
 
 func (x *index) fitter(b body, begins []int) fitter {

@@ -80,9 +80,9 @@ func Find(s Sequence) Result {
 // loops turns the runs of one transformer into loops.
 func (x *index) loops(runs []run) []Loop {
 	var all []turning
-	for _, r := range runs {
-		if t, ok := x.turning(r); ok {
-			all = append(all, t)
+	for i, first := range x.groups(runs) {
+		if len(first) >= 2 {
+			all = append(all, x.bounds(runs[i], first))
 		}
 	}
 	x.withSkipped(all)

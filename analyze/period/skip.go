@@ -252,30 +252,28 @@ func (x *index) subsequences(a span, in ...span) []int {
 	return row
 }
 
-// complete cuts the steps whose length tells of a skipped one that damage
-// hides.
+// complete cuts the steps whose length, compared with that of others before
+// their cut, tells of a skipped one that damage hides.
 func complete(all []turning, ends [][][]int) {
 	var plain, skips []int
 	for i, t := range all {
 		for k, e := range ends[i][:len(ends[i])-1] {
-			for j := range e[1:] {
-				skips = append(skips, e[j+1]-e[j])
-			}
-			if len(e) == 1 {
+			if len(e) > 1 {
 				plain = append(plain, e[0]-t.tails[k].from)
+				skips = append(skips, e[1]-e[0])
 			}
 		}
 	}
-	if len(skips) == 0 || len(plain) == 0 {
+	if len(skips) == 0 {
 		return
 	}
 	slices.Sort(plain)
 	slices.Sort(skips)
-	usual, n := plain[len(plain)/4], skips[len(skips)/2]
+	usual, n := plain[len(plain)/2], skips[len(skips)/2]
 	for i, t := range all {
 		for k, e := range ends[i][:len(ends[i])-1] {
 			extra := e[0] - t.tails[k].from - usual
-			if len(e) == 1 && max(extra-n, n-extra) <= max(2, n/6) {
+			if len(e) == 1 && extra >= max(gram, n/2) && extra <= n+max(gram, n/2) {
 				ends[i][k] = []int{e[0] - n, e[0]}
 			}
 		}
