@@ -158,16 +158,16 @@ func (f fitter) holds(at int) bool {
 	})
 }
 
-// found searches the begin of a pass that should lie one unit from the begin
-// at from: about there. The stretch compared begins before the layers, which look alike one
-// layer on.
+// found searches the begin of a pass about one unit from the begin at from. The
+// stretch compared begins before the layers, which look alike one layer on.
 func (f fitter) found(from, unit int) int {
 	best, place := -1.0, from+unit
 	sign := 1
 	if unit < 0 {
 		sign = -1
 	}
-	for k := range 4*minUnit + 1 { // a multi-step solver's first steps are shorter
+	far := min(2*minUnit, f.b.unit/4)
+	for k := range 2*far + 1 { // a multi-step solver's first steps are shorter
 		at := from + sign*f.b.unit + (k+1)/2*(1-k%2*2)
 		if n := f.x.similar(at-minUnit, f.refs[0]-minUnit, 8*minUnit, gram); n > best {
 			best, place = n, at
