@@ -3,11 +3,11 @@
 // what omnitrace says of the run: the same kernels with the same nanoseconds,
 // arrows from launches to kernels, names, and nothing lost on the way. $UI is
 // the folder with both viewers. See run.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { inPerfetto, inTracing, serve } from './pages.mjs';
+import { file, inPerfetto, inTracing, loaded, serve } from './pages.mjs';
 import { overlappingTrace } from './traces.mjs';
 
 const { OMNITRACE, MODULES, CHROMIUM, OUT, UI } = process.env;
@@ -145,6 +145,38 @@ async function tracing(page, origin, name, c, want) {
   for (const [kind, n] of kinds(got.warnings)) check(n <= (known.get(kind) ?? 0), `${name} in chrome://tracing: ${n} times ${kind}, in the input ${known.get(kind) ?? 0}`);
 }
 
+// checkView opens the link that view prints: a page that is called
+// https://ui.perfetto.dev fetches the trace as the real one does, with its rules
+// about where it may fetch from, and view ends.
+async function checkView(browser, args, want) {
+  const view = spawn(OMNITRACE, ['view', '-q', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((done) => view.on('exit', done));
+  const link = await Promise.race([new Promise((done) => view.stdout.once('data', (text) => done(String(text).trim()))), ended]);
+  if (typeof link !== 'string') return check(false, `view ${args.join(' ')}: exit code ${link}`);
+  const context = await browser.newContext();
+  await context.grantPermissions(['local-network-access']).catch(() => {});
+  await context.route('https://ui.perfetto.dev/**', (route) => {
+    try {
+      const { body, type } = file(UI, new URL(route.request().url()).pathname);
+      return route.fulfill({ body, contentType: type });
+    } catch {
+      return route.fulfill({ status: 404, body: '' });
+    }
+  });
+  try {
+    const page = await context.newPage();
+    await page.goto(link);
+    const { query } = await loaded(page);
+    await checkWork(query, `view ${args.join(' ')}`, work.json, want);
+    same(await ended, 0, `view ${args.join(' ')}: exit code`);
+  } catch (e) {
+    check(false, 'view', link, String(e));
+  } finally {
+    view.kill();
+    await context.close();
+  }
+}
+
 mkdirSync(OUT, { recursive: true });
 writeFileSync(overlapping, overlappingTrace());
 const { origin, close } = await serve(UI, OUT);
@@ -160,6 +192,8 @@ for (const [i, c] of cases.entries()) {
     await page.close();
   }
 }
+const part = ['--stage', '1', '--iteration', '3'];
+await checkView(browser, ['testdata/omni_session', ...part], expected({ input: 'testdata/omni_session', flags: part }));
 await browser.close();
 close();
 console.log(failures ? `${failures} failures` : 'ok');

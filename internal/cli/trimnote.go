@@ -24,11 +24,12 @@ var choosing = []string{
 	"kernel", "context", "clip", "drop", "min-dur", "max-size",
 }
 
-// saidFlags returns the flags that were given and choose.
+// saidFlags returns the flags that were given and choose, of those that a command
+// has.
 func saidFlags(cmd *cobra.Command) string {
 	var said []string
 	for _, name := range choosing {
-		if f := cmd.Flags().Lookup(name); f.Changed {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			value := strings.TrimSuffix(strings.TrimPrefix(f.Value.String(), "["), "]")
 			said = append(said, "--"+name+"="+value)
 		}

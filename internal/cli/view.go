@@ -1,68 +1,85 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// perfettoPage is the page that may fetch the trace, and nothing else may.
-const perfettoPage = "https://ui.perfetto.dev"
-
 type viewOptions struct {
+	inputOptions
+	selectOptions
 	port   int
 	chrome bool
-	quiet  bool
+	chosen bool // a flag says what to show of the traces
 }
 
 func newView(std streams) *cobra.Command {
 	o := &viewOptions{}
 	cmd := &cobra.Command{
-		Use:   "view FILE",
+		Use:   "view PATH…",
 		Short: "Open a trace in Perfetto, without uploading it",
 		Long: `view serves one file on this machine alone, under a name that nobody can guess,
 for the page ui.perfetto.dev and no other, prints the link that opens it there,
 and ends once the page has fetched it. The trace does not leave the machine: the
 page reads it in your browser.
 
-Perfetto's page holds about 2 GB: trim larger traces first.`,
-		Example: `  omnitrace view trace_rank0.json.gz --chrome`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("view takes one file; merge puts several into one")
+A file that Perfetto reads is served as it is. Of a folder, the traces of its run
+are merged; with flags that choose a part, that part is trimmed first. Perfetto's
+page holds about 2 GB.`,
+		Example: `  omnitrace view trace_rank0.json.gz --chrome
+  omnitrace view profiles/
+  omnitrace view profiles/ --stage 1 --iteration 3`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.chosen = saidFlags(cmd) != ""
+			if err := o.validate(args); err != nil {
+				return err
 			}
-			return nil
+			return o.run(cmd.Context(), args, std)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], std) },
 	}
+	o.inputOptions.flags(cmd)
+	o.selectOptions.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.chrome, "chrome", false, "say how to open it in chrome://tracing instead")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "open no browser")
+	f.Lookup("quiet").Usage = "no progress bar, and open no browser"
 	f.IntVar(&o.port, "port", 9001, "port; Perfetto's page may fetch from no other")
 	_ = f.MarkHidden("port")
+	f.Lookup("all").Hidden = true
 	return cmd
 }
 
-func (o *viewOptions) run(ctx context.Context, path string, std streams) error {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+func (o *viewOptions) validate(args []string) error {
+	if err := o.inputOptions.validate(args); err != nil {
 		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a file; merge or trim makes one of a folder", path)
-	case o.chrome:
+	}
+	if _, err := o.selection(); err != nil {
+		return err
+	}
+	if slices.Contains(args, stdin) {
+		return usagef("standard input can't be served: save it to a file")
+	}
+	return nil
+}
+
+func (o *viewOptions) run(ctx context.Context, args []string, std streams) error {
+	path, made, err := o.file(ctx, args, std)
+	if made != "" && !o.chrome {
+		defer os.RemoveAll(made)
+	}
+	if err != nil {
+		return err
+	}
+	if o.chrome {
 		full, err := filepath.Abs(path)
 		if err != nil {
 			return err
@@ -77,107 +94,63 @@ func (o *viewOptions) run(ctx context.Context, path string, std streams) error {
 	return o.serve(ctx, listener, path, std)
 }
 
-// serve hands the file out once.
-func (o *viewOptions) serve(ctx context.Context, l net.Listener, path string, std streams) error {
-	secret := make([]byte, 16)
-	if _, err := rand.Read(secret); err != nil {
-		return err
+// readable are the endings of what Perfetto reads; the other kinds of traces are
+// merged into one that it does.
+var readable = []string{".json", ".json.gz", ".pftrace"}
+
+// file returns the file to serve, and the folder that it was made in, "" for an
+// input that is served as it is.
+func (o *viewOptions) file(ctx context.Context, args []string, std streams) (path, made string, err error) {
+	info, err := os.Stat(o.paths[0])
+	if err != nil {
+		return "", "", err
 	}
-	at := "/" + hex.EncodeToString(secret) + "/" + url.PathEscape(filepath.Base(path))
-	host := l.Addr().String()
-	link := perfettoPage + "/#!/?url=" + url.QueryEscape("http://"+host+at)
-	handler := &fileOnce{path: path, host: host, at: at, fetched: make(chan struct{}, 1)}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	fmt.Fprintln(std.out, link)
-	if !o.quiet && isTerminal(std.out) {
-		openBrowser(ctx, link)
+	plain := slices.ContainsFunc(readable, func(end string) bool { return strings.HasSuffix(o.paths[0], end) })
+	if len(args) == 1 && info.Mode().IsRegular() && plain && !o.chosen {
+		return o.paths[0], "", nil
 	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		_ = server.Close()
-		return interruptedError{ctx.Err()}
-	case <-handler.fetched:
+	if made, err = os.MkdirTemp("", "omnitrace-view-"); err != nil {
+		return "", "", err
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(grace)
+	path, err = o.build(ctx, args, made, std)
+	return path, made, err
 }
 
-// fileOnce serves one file under one path to one origin.
-type fileOnce struct {
-	path, host, at string
-	fetched        chan struct{}
-}
-
-func (f *fileOnce) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	origin := r.Header.Get("Origin")
-	// The host is asked for because a page could have its own name point here.
-	if r.Host != f.host || r.URL.EscapedPath() != f.at || origin != "" && origin != perfettoPage {
-		http.NotFound(w, r)
-		return
-	}
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", perfettoPage)
-	h.Set("Vary", "Origin")
-	h.Set("Cache-Control", "no-store")
-	switch r.Method {
-	case http.MethodOptions:
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
-		h.Set("Access-Control-Allow-Private-Network", "true")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	case http.MethodGet, http.MethodHead:
-	default:
-		http.Error(w, "GET only", http.StatusMethodNotAllowed)
-		return
-	}
-	// As it is stored: the page unpacks it.
-	h.Set("Content-Type", "application/octet-stream")
-	file, err := os.Open(f.path)
-	if err != nil {
-		http.Error(w, "the file is gone", http.StatusGone)
-		return
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		http.Error(w, "the file is gone", http.StatusGone)
-		return
-	}
-	count := &countedResponse{ResponseWriter: w}
-	http.ServeContent(count, r, "", info.ModTime(), file)
-	if r.Method == http.MethodGet && count.n >= info.Size() {
-		select {
-		case f.fetched <- struct{}{}:
-		default:
+// build trims what is chosen and merges what is several files.
+func (o *viewOptions) build(ctx context.Context, args []string, dir string, std streams) (string, error) {
+	if o.chosen {
+		t := &trimOptions{inputOptions: o.inputOptions, selectOptions: o.selectOptions, output: filepath.Join(dir, "part") + "/"}
+		t.paths = nil
+		if err := cmp.Or(os.Mkdir(filepath.Join(dir, "part"), 0o777), t.validate(args)); err != nil {
+			return "", err
 		}
+		if err := t.run(ctx, std); err != nil {
+			return "", err
+		}
+		files, err := filesIn(filepath.Join(dir, "part"))
+		if err != nil || len(files) == 1 {
+			return strings.Join(files, ""), err
+		}
+		args = []string{filepath.Join(dir, "part")}
 	}
+	name := strings.TrimSuffix(filepath.Base(filepath.Clean(o.paths[0])), filepath.Ext(o.paths[0]))
+	m := &mergeOptions{inputOptions: o.inputOptions, output: filepath.Join(dir, name+".json.gz")}
+	m.paths = nil
+	if err := m.validate(args); err != nil {
+		return "", err
+	}
+	return m.output, m.run(ctx, std)
 }
 
-type countedResponse struct {
-	http.ResponseWriter
-	n int64
-}
-
-func (c *countedResponse) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// openBrowser opens the link where there is a program for it; that there is
-// none, or that it fails, is no error: the link has been printed.
-func openBrowser(ctx context.Context, link string) {
-	program := map[string]string{"darwin": "open", "linux": "xdg-open"}[runtime.GOOS]
-	if program == "" || runtime.GOOS == "linux" && os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY") == "" {
-		return
+func filesIn(dir string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err == nil && len(files) == 0 {
+		err = errors.New("nothing is left of the traces")
 	}
-	cmd := exec.CommandContext(ctx, program, link)
-	if err := cmd.Start(); err == nil || !errors.Is(err, exec.ErrNotFound) {
-		go func() { _ = cmd.Wait() }()
-	}
+	return files, err
 }

@@ -14,6 +14,43 @@ import (
 	"time"
 )
 
+func view(ctx context.Context, path string, std streams) error {
+	o := &viewOptions{inputOptions: inputOptions{quiet: true}}
+	if err := o.validate([]string{path}); err != nil {
+		return err
+	}
+	return o.run(ctx, []string{path}, std)
+}
+
+// A folder is merged, a part of it trimmed, into a file that Perfetto reads and
+// that is gone afterwards.
+func TestViewPart(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, c := range []struct {
+		stages []int
+		name   string
+	}{{nil, "omni_session.json.gz"}, {[]int{1}, "trace_rank0.json.gz"}} {
+		o := &viewOptions{
+			inputOptions:  inputOptions{quiet: true},
+			selectOptions: selectOptions{stages: c.stages}, chosen: c.stages != nil,
+		}
+		args := []string{"../../testdata/omni_session"}
+		if err := o.validate(args); err != nil {
+			t.Fatal(err)
+		}
+		path, made, err := o.file(t.Context(), args, streams{out: io.Discard, err: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() == 0 || filepath.Base(path) != c.name {
+			t.Errorf("%v: %s, %v", c.stages, path, err)
+		}
+		if err := os.RemoveAll(made); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The server gives the file to Perfetto's page, to nothing else, and once.
 func TestView(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b.json")
@@ -22,7 +59,7 @@ func TestView(t *testing.T) {
 	}
 	out, in := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- (&viewOptions{quiet: true}).run(t.Context(), path, streams{out: in, err: io.Discard}) }()
+	go func() { done <- view(t.Context(), path, streams{out: in, err: io.Discard}) }()
 	link, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +124,7 @@ func TestViewInterrupted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := (&viewOptions{quiet: true}).run(ctx, path, streams{out: io.Discard, err: io.Discard})
+	err := view(ctx, path, streams{out: io.Discard, err: io.Discard})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
