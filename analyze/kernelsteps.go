@@ -31,6 +31,7 @@ func (l launched) compare(t trace.Time) int { return cmp.Compare(l.at, t) }
 
 // orderLaunches sorts the kernels of a source by thread and launch.
 func (s *Session) orderLaunches(src *Source) {
+	s.readHints()
 	src.launched = map[trace.TrackID][]launched{}
 	base := len(s.work) - len(src.points)
 	for k, p := range src.points {
@@ -63,6 +64,13 @@ func (s *Session) findPeriods(src *Source, all []request) {
 	running.Wait()
 }
 
+// readHints keeps what names of kernels hint at: requests share most of them.
+func (s *Session) readHints() {
+	for n := len(s.hints); n < s.names.Len(); n++ {
+		s.hints = append(s.hints, period.NameHint(s.names.Text(trace.NameID(n))))
+	}
+}
+
 // findByPeriod finds steps in nothing but the order of the kernels' names.
 func findByPeriod(s *Session, src *Source, r *request) *foundLoop {
 	if r.periodDone {
@@ -85,7 +93,7 @@ func (s *Session) repeating(kernels []launched, known bool) period.Result {
 	for i, k := range kernels {
 		seq.Names[i] = uint32(s.work[k.work].name)
 	}
-	seq.Hint = func(name uint32) period.Hint { return period.NameHint(s.names.Text(trace.NameID(name))) }
+	seq.Hint = func(name uint32) period.Hint { return s.hints[name] }
 	return period.Find(seq)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"omnitrace/analyze/period"
 	"omnitrace/analyze/rules"
 	"omnitrace/trace"
 	"omnitrace/trace/session"
@@ -52,7 +53,8 @@ type Session struct {
 	deviceNumbers []int64
 	names         trace.Names // of kernels and memory operations, over all sources
 	categories    trace.Names
-	launches      int32 // IDs given to launch calls
+	hints         []period.Hint // of names, as far as they were needed
+	launches      int32         // IDs given to launch calls
 	sums          sums
 	numberings    map[place]*numbering // while requests are being numbered
 	idleOnce      sync.Once

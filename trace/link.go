@@ -40,17 +40,23 @@ type call struct {
 }
 
 func (a call) compare(b call) int {
+	if a.correlation != b.correlation {
+		return cmp.Compare(a.correlation, b.correlation)
+	}
 	return cmp.Or(
-		cmp.Compare(a.correlation, b.correlation), cmp.Compare(a.process, b.process),
+		cmp.Compare(a.process, b.process),
 		cmp.Compare(a.start, b.start), cmp.Compare(a.index, b.index))
 }
 
 // calls are sorted. Some writers give all rows the same ID: finding one must
 // not walk over all others.
-type calls []call
+type calls struct {
+	sorted []call
+	last   int // index that the last search ended with
+}
 
-func launchCalls(t *Trace) calls {
-	var cs calls
+func launchCalls(t *Trace) *calls {
+	var cs []call
 	for i := range t.Events {
 		if e := &t.Events[i]; e.Kind == Launch && e.Correlation != NoCorrelation {
 			cs = append(cs, call{e.Correlation, t.Tracks[e.Track].Process, e.Start, int32(i)})
@@ -63,7 +69,7 @@ func launchCalls(t *Trace) calls {
 			outer = append(outer, c)
 		}
 	}
-	return outer
+	return &calls{sorted: outer}
 }
 
 // inside reports whether a is part of b.
@@ -73,43 +79,53 @@ func inside(t *Trace, a, b call) bool {
 }
 
 // find returns the index of the call that launched gpu, or -1.
-func (cs calls) find(t *Trace, gpu *Event) int32 {
+func (cs *calls) find(t *Trace, gpu *Event) int32 {
 	if process := t.Tracks[gpu.Track].Process; process >= 0 {
 		return cs.of(gpu, process).index
 	}
 	best := call{index: -1}
 	for process := math.MinInt; ; {
 		i := cs.from(call{correlation: gpu.Correlation, process: process, start: math.MinInt64})
-		if i == len(cs) || cs[i].correlation != gpu.Correlation {
+		if i == len(cs.sorted) || cs.sorted[i].correlation != gpu.Correlation {
 			return best.index
 		}
-		c := cs.of(gpu, cs[i].process)
+		process = cs.sorted[i].process
+		c := cs.of(gpu, process)
 		if best.index < 0 || c.better(best, gpu.Start) {
 			best = c
 		}
-		process = cs[i].process + 1
+		process++
 	}
 }
 
 // of returns the call of a process that launched gpu, with index -1 for none.
-func (cs calls) of(gpu *Event, process int) call {
+func (cs *calls) of(gpu *Event, process int) call {
 	same := func(i int) bool {
-		return i >= 0 && i < len(cs) && cs[i].correlation == gpu.Correlation && cs[i].process == process
+		return i >= 0 && i < len(cs.sorted) && cs.sorted[i].correlation == gpu.Correlation && cs.sorted[i].process == process
 	}
 	i := cs.from(call{gpu.Correlation, process, gpu.Start, math.MaxInt32})
 	switch {
 	case same(i - 1):
-		return cs[i-1]
+		return cs.sorted[i-1]
 	case same(i):
-		return cs[i]
+		return cs.sorted[i]
 	}
 	return call{index: -1}
 }
 
-// from returns the index of the first call not below c.
-func (cs calls) from(c call) int {
-	i, _ := slices.BinarySearchFunc(cs, c, call.compare)
-	return i
+// from returns the index of the first call not below c. A stream works off its
+// calls in order: it is often where the last one was, or a little behind it.
+func (cs *calls) from(c call) int {
+	if i := cs.last; i == 0 || cs.sorted[i-1].compare(c) < 0 {
+		for near := min(i+4, len(cs.sorted)); i < near; i++ {
+			if cs.sorted[i].compare(c) >= 0 {
+				cs.last = i
+				return i
+			}
+		}
+	}
+	cs.last, _ = slices.BinarySearchFunc(cs.sorted, c, call.compare)
+	return cs.last
 }
 
 // better reports whether a is the likelier call than b for GPU work that

@@ -1,16 +1,19 @@
 //go:build unix
 
-// Command compare times a program against gzip -dc on the same compressed
-// files and prints a Markdown table.
+// Command compare times a program against gzip -dc, and against itself without
+// attribution, on the same compressed files and prints a Markdown table.
 //
-// Its one design decision: the two run alternately in one process's time, so a
-// machine that slows down or speeds up meanwhile does so for both, and what is
-// reported is the median of the ratios of neighbours. Wall time is compared:
-// the program may use all cores, gzip has one.
+// Its one design decision: they run alternately in one process's time, so a
+// machine that slows down or speeds up meanwhile does so for all, and what is
+// reported is the median of the ratios of neighbours. Wall time is compared,
+// for the program may use all cores and gzip has one; the cost of attribution
+// in CPU time too, which other users of the machine disturb less.
 //
 //	compare -n 5 -program ./omnitrace FILE.json.gz…
 //
-// The program is run as "PROGRAM summarize FILE --format json". bench/run.sh
+// The program is run as "PROGRAM summarize FILE --format json", and the same with
+// the hidden flag --no-attribution: no python frames and operators are read
+// then, and only the tables of stages, devices, categories and kernels are made. bench/run.sh
 // makes the files.
 package main
 
@@ -37,8 +40,8 @@ func run(program string, rounds int, files []string) error {
 		return fmt.Errorf("nothing to do: want -n of at least 1 and compressed traces")
 	}
 	fmt.Printf("%s/%s, %d cores, median of %d\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
-	fmt.Println("| file | compressed | JSON | GPU events | gzip -dc | omnitrace | ratio (least … most) | peak memory |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("| file | compressed | JSON | GPU events | gzip -dc | omnitrace | omnitrace / gzip (least … most) | with / without attribution | the same in CPU time | peak memory |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, file := range files {
 		r, err := compare(program, file, rounds)
 		if err != nil {

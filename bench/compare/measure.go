@@ -17,61 +17,99 @@ import (
 
 // A result is what was measured on one file.
 type result struct {
-	file            string
-	stored, plain   int64 // bytes
-	events          int64
-	gunzip, program time.Duration // medians
-	ratio           float64       // median of the rounds' program / gunzip
-	least, most     float64
-	peak            int64 // bytes, the largest of all rounds
+	file          string
+	stored, plain int64 // bytes
+	events        int64
+	gunzip, full  time.Duration // medians of wall time
+	ratio         spread        // full / gunzip, wall time
+	added         spread        // full / without attribution, wall time
+	addedCPU      spread        // the same in CPU time
+	peak          int64         // bytes, the largest of all rounds
+}
+
+// A spread is the median of the rounds' ratios, and the outermost of them.
+type spread struct{ median, least, most float64 }
+
+func spreadOf(ratios []float64) spread {
+	return spread{median(ratios), slices.Min(ratios), slices.Max(ratios)}
+}
+
+func (s spread) String() string {
+	return fmt.Sprintf("**%.3f** (%.3f … %.3f)", s.median, s.least, s.most)
 }
 
 func (r result) String() string {
 	const mb = 1e6
-	return fmt.Sprintf("| %s | %.1f MB | %.0f MB | %d | %.2f s | %.2f s | **%.3f** (%.3f … %.3f) | %.0f MB |",
+	return fmt.Sprintf("| %s | %.1f MB | %.0f MB | %d | %.2f s | %.2f s | %s | %s | %s | %.0f MB |",
 		filepath.Base(r.file), float64(r.stored)/mb, float64(r.plain)/mb, r.events,
-		r.gunzip.Seconds(), r.program.Seconds(), r.ratio, r.least, r.most, float64(r.peak)/mb)
+		r.gunzip.Seconds(), r.full.Seconds(), r.ratio, r.added, r.addedCPU, float64(r.peak)/mb)
 }
 
-// compare runs both programs on file in turn. One round before the first that
-// counts brings the file and the programs into the page cache, and is the only
-// one whose outputs are looked at: the others go to the null device, for a pipe
-// would slow gzip down.
+// compare runs gzip, the program, and the program without attribution on file
+// in turn. One round before the first that counts brings the file and the
+// programs into the page cache, and is the only one whose outputs are looked
+// at: the others go to the null device, for a pipe would slow gzip down.
 func compare(program, file string, rounds int) (result, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return result{}, err
 	}
 	r := result{file: file, stored: info.Size()}
-	var gunzips, programs []time.Duration
-	var ratios []float64
 	var plain counter
 	var summary bytes.Buffer
-	toPlain, toSummary := io.Writer(&plain), io.Writer(&summary)
-	for i := range rounds + 1 {
-		g, err := measure(toPlain, "gzip", "-dc", file)
+	if _, err := round(program, file, &plain, &summary); err != nil {
+		return r, err
+	}
+	var all []turn
+	for range rounds {
+		t, err := round(program, file, nil, nil)
 		if err != nil {
 			return r, err
 		}
-		p, err := measure(toSummary, program, "summarize", file, "--format", "json")
-		if err != nil {
-			return r, err
-		}
-		if i == 0 {
-			toPlain, toSummary = nil, nil
-			continue
-		}
-		gunzips, programs = append(gunzips, g.wall), append(programs, p.wall)
-		ratios = append(ratios, p.wall.Seconds()/g.wall.Seconds())
-		r.peak = max(r.peak, p.peak)
+		all = append(all, t)
+		r.peak = max(r.peak, t.full.peak)
 	}
 	r.plain = int64(plain)
 	if r.events, err = gpuEvents(summary.Bytes()); err != nil {
 		return r, err
 	}
-	r.gunzip, r.program, r.ratio = median(gunzips), median(programs), median(ratios)
-	r.least, r.most = slices.Min(ratios), slices.Max(ratios)
+	r.gunzip = median(each(all, func(t turn) time.Duration { return t.gunzip.wall }))
+	r.full = median(each(all, func(t turn) time.Duration { return t.full.wall }))
+	r.ratio = spreadOf(each(all, func(t turn) float64 { return t.full.wall.Seconds() / t.gunzip.wall.Seconds() }))
+	r.added = spreadOf(each(all, func(t turn) float64 { return t.full.wall.Seconds() / t.bare.wall.Seconds() }))
+	r.addedCPU = spreadOf(each(all, func(t turn) float64 { return t.full.cpu.Seconds() / t.bare.cpu.Seconds() }))
 	return r, nil
+}
+
+// A turn is what one round took: gzip, the program, and the program without
+// attribution.
+type turn struct{ gunzip, full, bare cost }
+
+func round(program, file string, plain, summary io.Writer) (turn, error) {
+	var t turn
+	var err error
+	for _, m := range []struct {
+		cost    *cost
+		out     io.Writer
+		command []string
+	}{
+		{&t.gunzip, plain, []string{"gzip", "-dc", file}},
+		{&t.full, summary, []string{program, "summarize", file, "--format", "json"}},
+		{&t.bare, nil, []string{program, "summarize", file, "--format", "json", "--no-attribution"}},
+	} {
+		if *m.cost, err = measure(m.out, m.command[0], m.command[1:]...); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func each[T any](all []turn, of func(turn) T) []T {
+	var values []T
+	for _, t := range all {
+		values = append(values, of(t))
+	}
+	return values
 }
 
 // median returns the middle one, the lower of two. It sorts values.
@@ -82,8 +120,8 @@ func median[T ~int64 | ~float64](values []T) T {
 
 // A cost is what one run of a command took.
 type cost struct {
-	wall time.Duration
-	peak int64 // bytes of resident memory
+	wall, cpu time.Duration // CPU time of all cores, user and system
+	peak      int64         // bytes of resident memory
 }
 
 // measure runs a command whose output goes to w, the null device if nil.
@@ -97,7 +135,7 @@ func measure(w io.Writer, name string, args ...string) (cost, error) {
 	if err := cmd.Run(); err != nil {
 		return cost{}, fmt.Errorf("%s: %w", name, err)
 	}
-	c := cost{wall: time.Since(begin)}
+	c := cost{wall: time.Since(begin), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.peak = int64(usage.Maxrss)
 		if runtime.GOOS != "darwin" {

@@ -26,7 +26,8 @@ type lexicon struct {
 	lastOf  trace.Kind
 
 	// The caller's decision about each name, for the kinds it is asked about.
-	decided [2]map[string]decision
+	decided [2]map[string]*decision
+	last    *decision
 
 	lastHost  trackKey
 	lastTrack trace.TrackID
@@ -34,8 +35,16 @@ type lexicon struct {
 
 // A decision is a kept name's ID, or that it is not kept.
 type decision struct {
+	kind trace.Kind
+	name string
 	id   trace.NameID
 	keep bool
+	next *decision // about the row that followed the last one of this name
+}
+
+// about reports whether d is the decision about a kind and name.
+func (d *decision) about(kind trace.Kind, name []byte) bool {
+	return d != nil && d.kind == kind && d.name == string(name)
 }
 
 // A trackKey is a lane as the file names it.
@@ -50,7 +59,7 @@ func newLexicon() *lexicon {
 		names: map[string]trace.NameID{}, tracks: map[trackKey]trace.TrackID{},
 		details: map[trace.Detail]trace.DetailID{{}: 0}, detailList: make([]trace.Detail, 1),
 		kinds:   map[string]trace.Kind{},
-		decided: [2]map[string]decision{{}, {}},
+		decided: [2]map[string]*decision{{}, {}},
 	}
 }
 
@@ -96,23 +105,44 @@ func (l *lexicon) keep(f field, kind trace.Kind, keep func(trace.Kind, string) b
 	if keep == nil || kind != trace.Frame && kind != trace.Op {
 		return l.name(f), true
 	}
+	d := l.decision(f, kind, keep)
+	return d.id, d.keep
+}
+
+// decision returns the caller's decision about a name. Programs repeat
+// themselves: three times in five the next row is the one that came last time,
+// and comparing two texts spares looking one up.
+func (l *lexicon) decision(f field, kind trace.Kind, keep func(trace.Kind, string) bool) *decision {
+	if l.last != nil && f.plain && l.last.next.about(kind, f.text) {
+		l.last = l.last.next
+		return l.last
+	}
+	d := l.decide(f, kind, keep)
+	if l.last != nil {
+		l.last.next = d
+	}
+	l.last = d
+	return d
+}
+
+func (l *lexicon) decide(f field, kind trace.Kind, keep func(trace.Kind, string) bool) *decision {
 	decided := l.decided[0]
 	if kind == trace.Op {
 		decided = l.decided[1]
 	}
 	if d, ok := decided[string(f.text)]; ok && f.plain {
-		return d.id, d.keep
+		return d
 	}
 	name := f.value()
 	if d, ok := decided[name]; ok {
-		return d.id, d.keep
+		return d
 	}
-	d := decision{keep: keep(kind, name)}
+	d := &decision{kind: kind, name: name, keep: keep(kind, name)}
 	if d.keep {
 		d.id = l.name(f)
 	}
 	decided[name] = d
-	return d.id, d.keep
+	return d
 }
 
 func (l *lexicon) name(f field) trace.NameID {
