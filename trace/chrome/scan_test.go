@@ -66,8 +66,8 @@ func TestScannersAgree(t *testing.T) {
 		}
 		compareJSON(t, text, want)
 	})
-	if strictly < 10 {
-		t.Errorf("only %d rows were read by the strict scanner", strictly)
+	if strictly == 0 {
+		t.Error("no row was read by the strict scanner")
 	}
 }
 
