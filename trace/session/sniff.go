@@ -194,11 +194,15 @@ func judgeTail(head, tail []byte) (State, string) {
 var exportTables = regexp.MustCompile(`CREATE TABLE[^(]{0,20}\b(?:StringIds|TARGET_INFO_|CUPTI_ACTIVITY_KIND_|META_DATA_EXPORT|EXPORT_META_DATA|NVTX_EVENTS)`)
 
 func sniffSQLite(head []byte, size int64) sniffed {
+	short := sqliteSize(head) > size
+	if short && !exportTables.Match(head) && size <= int64(len(head)) {
+		return no("a SQLite file that is cut off before it says what it holds: export or copy it again")
+	}
 	if !exportTables.Match(head) {
 		return sniffed{sure: true, reason: "a SQLite database without the tables of nsys export"}
 	}
 	s := sniffed{format: NsysSQLite, sure: true}
-	if want := sqliteSize(head); want > size {
+	if short {
 		s.state, s.reason = HalfWritten, "the SQLite file is shorter than its header says: still being written, or cut off"
 	}
 	return s
