@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -62,6 +63,39 @@ func (s *Session) cards() map[string]*card {
 		c.clocks[s.clock(w)] = true
 	}
 	return cards
+}
+
+// checkGPUs drops what the user said of the GPUs of stages that use several: one
+// name can't be that of all, and joining them would be wrong. It says so, and
+// which GPUs have no times that can be compared.
+func (s *Session) checkGPUs() {
+	type use struct {
+		replica, rank int
+		device        int64
+	}
+	uses := map[int]map[use]bool{}
+	for _, d := range s.devices {
+		src := s.Sources[d.source]
+		if uses[src.Stage] == nil {
+			uses[src.Stage] = map[use]bool{}
+		}
+		uses[src.Stage][use{src.Replica, src.Rank, d.info.Index}] = true
+	}
+	for _, stage := range slices.Sorted(maps.Keys(s.GPUMap)) {
+		if n := len(uses[stage]); n > 1 {
+			s.GPUMap = maps.Clone(s.GPUMap) // the caller's
+			delete(s.GPUMap, stage)
+			s.Warnings = append(s.Warnings, Warning{Code: "gpu_unclear", Message: fmt.Sprintf(
+				"stage %d uses %d devices, and one GPU is named for it: the table of GPUs leaves it out", stage, n)})
+		}
+	}
+	cards := s.cards()
+	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
+		if len(cards[uuid].clocks) > 1 {
+			s.Warnings = append(s.Warnings, Warning{Code: "gpu_clocks", Message: fmt.Sprintf(
+				"the traces of GPU %s have no common clock: what shared it can't be told, and the table of GPUs leaves it out", uuid)})
+		}
+	}
 }
 
 // A Card is a physical GPU that is known by UUID.

@@ -117,6 +117,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	}
 	s.warn()
 	s.warnReported()
+	s.checkGPUs()
 	return s, nil
 }
 
