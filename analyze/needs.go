@@ -21,6 +21,14 @@ func ProfileNeeds(r *rules.Rules) trace.Want {
 	return w
 }
 
+// TableNeeds is Needs for those who make tables and nothing else: of the API
+// calls, only those that launched work or explain idle time.
+func TableNeeds(r *rules.Rules) trace.Want {
+	want := Needs(r)
+	want.Owners = true
+	return want
+}
+
 // Needs says which events of a trace the tables of a summary are made of.
 func Needs(r *rules.Rules) trace.Want {
 	return trace.Want{

@@ -24,16 +24,17 @@ type database struct {
 	conn    *sqlite.Conn
 	columns map[string]map[string]bool // by table and column: is NULL ruled out?
 	damage  string                     // how the file is cut off, "" where it is whole
+	size    int64                      // of the file in bytes
 }
 
 // openDatabase opens the export at path. The file is not written to, and no
 // lock, journal or shared memory is made beside it.
 func openDatabase(ctx context.Context, path string) (*database, error) {
-	damage, err := checkFile(path)
+	size, damage, err := checkFile(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{path: path, damage: damage}
+	d := &database{path: path, size: size, damage: damage}
 	if d.conn, err = d.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -67,38 +68,39 @@ func fileURI(path string) string {
 }
 
 // checkFile looks at the file from outside, for the errors that SQLite would
-// report in words that help nobody. It returns how the file is cut off, if it is.
-func checkFile(path string) (damage string, err error) {
+// report in words that help nobody. It returns the file's size, and how it is
+// cut off, if it is.
+func checkFile(path string) (size int64, damage string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	var head [100]byte
 	n, err := io.ReadFull(f, head[:])
 	switch {
 	case info.IsDir():
-		return "", fmt.Errorf("opening %s: is a directory, not an nsys export", path)
+		return 0, "", fmt.Errorf("opening %s: is a directory, not an nsys export", path)
 	case n == 0:
-		return "", fmt.Errorf("opening %s: the file is empty; did `nsys export` end early? run it again", path)
+		return 0, "", fmt.Errorf("opening %s: the file is empty; did `nsys export` end early? run it again", path)
 	case strings.HasPrefix(string(head[:n]), reportMagic):
-		return "", fmt.Errorf("opening %s: an nsys report, not an SQLite file; run `nsys export --type sqlite` on it", path)
+		return 0, "", fmt.Errorf("opening %s: an nsys report, not an SQLite file; run `nsys export --type sqlite` on it", path)
 	case !strings.HasPrefix(string(head[:n]), sqliteMagic):
-		return "", fmt.Errorf("opening %s: not an SQLite file (it begins with %q); was it made by `nsys export --type sqlite`?", path, head[:min(n, 16)])
+		return 0, "", fmt.Errorf("opening %s: not an SQLite file (it begins with %q); was it made by `nsys export --type sqlite`?", path, head[:min(n, 16)])
 	case err != nil:
-		return "", fmt.Errorf("opening %s: cut off after %d bytes; export or copy it again", path, n)
+		return 0, "", fmt.Errorf("opening %s: cut off after %d bytes; export or copy it again", path, n)
 	}
 	if err := checkIdle(path, &head); err != nil {
-		return "", err
+		return 0, "", err
 	}
 	if whole := fileSize(&head); info.Size() < whole {
-		return fmt.Sprintf("%d of %d bytes", info.Size(), whole), nil
+		return info.Size(), fmt.Sprintf("%d of %d bytes", info.Size(), whole), nil
 	}
-	return "", nil
+	return info.Size(), "", nil
 }
 
 // fileSize returns the size that an SQLite file's header declares: page size

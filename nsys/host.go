@@ -9,24 +9,29 @@ import (
 )
 
 func (r *reader) call(row []int64) {
-	r.hostEvent(row, trace.Launch, r.callNames.id(row[hostName]), correlation(row[callID]))
+	e := r.onThread(row, trace.Launch, r.callNames.id(row[hostName]), correlation(row[callID]))
+	if r.idle(&e, row[hostThread]) {
+		r.last = max(r.last, e.End)
+		return
+	}
+	r.add(e)
 }
 
 // host returns a converter for calls on host threads that launch nothing.
 func host(kind trace.Kind) func(*reader, []int64) {
 	return func(r *reader, row []int64) {
-		r.hostEvent(row, kind, r.plainNames.id(row[hostName]), trace.NoCorrelation)
+		r.add(r.onThread(row, kind, r.plainNames.id(row[hostName]), trace.NoCorrelation))
 	}
 }
 
-func (r *reader) hostEvent(row []int64, kind trace.Kind, name trace.NameID, correlation int64) {
-	r.add(trace.Event{
+func (r *reader) onThread(row []int64, kind trace.Kind, name trace.NameID, correlation int64) trace.Event {
+	return trace.Event{
 		Span:        r.span(row[hostStart], row[hostEnd]),
 		Correlation: correlation,
 		Name:        name,
 		Track:       r.lanes.thread(row[hostThread]),
 		Kind:        kind,
-	})
+	}
 }
 
 // A domainKey is an NVTX domain: their numbers are those of a process.

@@ -11,8 +11,8 @@ import (
 )
 
 // OpenSQLite opens an export that `nsys export --type sqlite` made, and reads
-// the wanted kinds of events from it. [trace.Want.Keep] is not asked: nsys has
-// neither python frames nor framework operators.
+// the wanted kinds of events from it. nsys has neither python frames nor
+// framework operators to ask [trace.Want.Keep] about.
 //
 // The file is only read, and nothing is created beside it. An error says that
 // no event could be read: the file is empty, no export, being written, or cut
@@ -60,6 +60,9 @@ type reader struct {
 	memoryNames           map[[3]int64]trace.NameID
 	details               map[trace.Detail]trace.DetailID
 	recorded              map[launchKey]bool // graph launches whose nodes are in the file
+	owners                owners             // nil where all calls are wanted
+	calls                 []trace.Event      // the last one yielded, by track
+	kept                  []answer           // of want.Keep about calls, by name
 	open                  []trace.Event      // ranges without an end
 	last                  trace.Time         // latest end so far
 	problem               error              // why a table ended early
@@ -88,6 +91,9 @@ func (r *reader) start() error {
 	plans := r.plan()
 	if r.want.Has(trace.Kernel) {
 		r.findRecordedGraphs()
+	}
+	if r.want.Owners {
+		r.findOwners(plans)
 	}
 	if r.want.Has(trace.Range) || r.want.Has(trace.Instant) {
 		r.findDomains()
@@ -126,9 +132,12 @@ func (r *reader) plan() []plan {
 	return plans
 }
 
-// Expect returns about how many events Next will yield in all, for callers
-// that keep them.
-func (r *reader) Expect() int64 { return r.expect }
+// leastRow is less than any row of an event table takes in a file, in bytes.
+const leastRow = 16
+
+// Expect returns how many events Next will yield at most, for callers that keep
+// them; about that many in a file whose row numbers have gaps.
+func (r *reader) Expect() int64 { return min(r.expect, r.db.size/leastRow) }
 
 func (r *reader) Header() *trace.Header { return r.header }
 

@@ -42,19 +42,26 @@ func (d *database) plan(t *table) (plan, bool) {
 		return plan{}, false
 	}
 	var list []string
-	for _, c := range t.columns {
-		switch name, filled := d.pick(t.name, c); {
-		case name == "" && c.needed:
+	for i, c := range t.columns {
+		if name, _ := d.pick(t.name, c); name == "" && c.needed {
 			return plan{}, false
-		case name == "":
-			list = append(list, fmt.Sprintf("(%d)", c.missing))
-		case c.text || (filled && d.damage == ""):
-			list = append(list, quote(name))
-		default:
-			list = append(list, fmt.Sprintf("ifnull(%s,(%d))", quote(name), c.missing))
 		}
+		list = append(list, d.cell(t, i))
 	}
 	return plan{t, "SELECT " + strings.Join(list, ",") + " FROM " + quote(t.name)}, true
+}
+
+// cell writes the expression for column i of t.
+func (d *database) cell(t *table, i int) string {
+	c := t.columns[i]
+	switch name, filled := d.pick(t.name, c); {
+	case name == "":
+		return fmt.Sprintf("(%d)", c.missing)
+	case c.text || (filled && d.damage == ""):
+		return quote(name)
+	default:
+		return fmt.Sprintf("ifnull(%s,(%d))", quote(name), c.missing)
+	}
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -39,11 +39,15 @@ type Want struct {
 	// the one yielded before it on its track. Profilers write nested operators
 	// outer ones first, so that few of them are left.
 	Outermost Kinds
+	// Owners allows [Launch] events to be left out that Keep, asked by name,
+	// has no use for and that own no GPU work, or only lie inside the one that
+	// does: [Link] and whoever Keep speaks for find the same without them.
+	Owners bool
 }
 
 // All reports whether w asks for every event.
 func (w Want) All() bool {
-	return (w.Kinds == 0 || w.Kinds == AllKinds) && w.Keep == nil && w.Outermost == 0
+	return (w.Kinds == 0 || w.Kinds == AllKinds) && w.Keep == nil && w.Outermost == 0 && !w.Owners
 }
 
 // Has reports whether events of kind k may be wanted.
@@ -90,6 +94,11 @@ func Read(r Reader) (*Trace, error) {
 	defer r.Close()
 	t := &Trace{Header: r.Header()}
 	var read chunks
+	if x, ok := r.(interface{ Expect() int64 }); ok {
+		// Room that stays empty is address space and no memory; joining chunks
+		// would hold all events twice.
+		read = chunks{make([]Event, 0, x.Expect())}
+	}
 	for {
 		batch, err := r.Next()
 		if errors.Is(err, io.EOF) {

@@ -8,8 +8,8 @@ import (
 
 // SplitByProcess returns a trace for each process of t that has GPU work, in
 // the order of their PIDs, which is that of their creation until the numbers
-// wrap around; t itself where that is at most one. The
-// traces share t's names, tracks and details. Each knows the name of its own
+// wrap around; t itself where that is at most one. The traces take t's events
+// and share its names, tracks and details. Each knows the name of its own
 // process only, and the first one alone has t's row count and health, so that
 // nothing is counted twice.
 func SplitByProcess(t *Trace) []*Trace {
@@ -17,8 +17,9 @@ func SplitByProcess(t *Trace) []*Trace {
 	if len(working) < 2 {
 		return []*Trace{t}
 	}
+	events := t.partition(working)
 	var parts []*Trace
-	for _, p := range working {
+	for i, p := range working {
 		h := *t.Header
 		h.Processes = slices.Clone(t.Processes)
 		for i := range h.Processes {
@@ -26,17 +27,47 @@ func SplitByProcess(t *Trace) []*Trace {
 				h.Processes[i].Name = ""
 			}
 		}
-		if len(parts) > 0 {
+		if i > 0 {
 			h.Rows, h.Health = 0, Health{}
 		}
-		part := &Trace{Header: &h}
-		for _, e := range t.Events {
-			if t.Tracks[e.Track].Process == p {
-				part.Events = append(part.Events, e)
-			}
-		}
-		parts = append(parts, part)
+		parts = append(parts, &Trace{Header: &h, Events: events[i]})
 	}
+	return parts
+}
+
+// partition returns the events of each of the processes. They stay where they
+// are, in t.Events, which is of no use any more: a second copy of a large trace
+// would be most of the memory that it takes.
+func (t *Trace) partition(processes []int) [][]Event {
+	place := make([]int, len(t.Tracks)) // of each track's process among processes
+	for i := range t.Tracks {
+		place[i] = slices.Index(processes, t.Tracks[i].Process)
+	}
+	counts := make([]int, len(processes))
+	for i := range t.Events {
+		if p := place[t.Events[i].Track]; p >= 0 {
+			counts[p]++
+		}
+	}
+	parts := make([][]Event, len(processes))
+	for p, n := range counts[1:] {
+		parts[p+1] = make([]Event, 0, n)
+	}
+	parts[0] = t.Events[:0]
+	for _, e := range t.Events {
+		if p := place[e.Track]; p >= 0 {
+			parts[p] = append(parts[p], e)
+		}
+	}
+	rest := t.Events[len(parts[0]):]
+	for p := range parts {
+		if p > 0 {
+			n := copy(rest, parts[p])
+			parts[p], rest = rest[:n:n], rest[n:]
+		}
+	}
+	parts[0] = slices.Clip(parts[0])
+	t.Events = nil
 	return parts
 }
 

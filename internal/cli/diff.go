@@ -205,7 +205,7 @@ func (o *diffOptions) side(ctx context.Context, std streams, name string, paths 
 		if err := one.validate([]string{path}); err != nil {
 			return nil, err
 		}
-		err := one.sessions(ctx, std, analyze.Needs, func(s *analyze.Session) error {
+		err := one.sessions(ctx, std, analyze.TableNeeds, func(s *analyze.Session) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}

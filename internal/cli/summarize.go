@@ -112,7 +112,7 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
-	needs := analyze.Needs
+	needs := analyze.TableNeeds
 	if o.plain {
 		needs = analyze.NeedsUnattributed
 	}
