@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -70,7 +71,8 @@ func Unattributed() []Analysis {
 }
 
 // Summarize makes the tables of the given analyses, and the totals. Analyses
-// only read the session, so they run side by side.
+// only read the session, so they run side by side, as many as there are cores:
+// what each adds up is memory.
 func (s *Session) Summarize(analyses []Analysis) *Summary {
 	sum := &Summary{
 		Run:      Run{Label: s.Label, Model: s.Model, GPUs: s.gpus(), Complete: s.Options.Complete},
@@ -82,8 +84,13 @@ func (s *Session) Summarize(analyses []Analysis) *Summary {
 	s.addUp()
 	sum.Tables = make([]Table, len(analyses))
 	var running sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, a := range analyses {
-		running.Go(func() { sum.Tables[i] = a.Run(s) })
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			sum.Tables[i] = a.Run(s)
+		})
 	}
 	running.Wait()
 	unknown := s.SummariesOnly()

@@ -70,33 +70,13 @@ const (
 var confidenceNames = []string{"certain", "likely", "guess"}
 
 // attribute finds requests, phases, steps and iterations of a counted source
-// and assigns its work, which is s.work[from:], to them.
-func (s *Session) attribute(i int, from int) {
+// and assigns its work to them.
+func (s *Session) attribute(i int) {
 	src := s.Sources[i]
 	src.threads = s.readThreads(src.Trace)
-	src.assignLaunches(s.work[from:])
 	s.findIterations(i)
 	s.findRequests(i)
-	s.assign(src, s.work[from:])
-}
-
-// A point is where the host asked for a piece of work.
-type point struct {
-	track trace.TrackID
-	time  trace.Time
-}
-
-// assignLaunches notes where each piece of work was launched; work without a
-// launch call has no point.
-func (src *Source) assignLaunches(work []Work) {
-	src.points = make([]point, len(work))
-	for k := range work {
-		src.points[k] = point{time: noTime}
-		if l := work[k].launch; l >= 0 {
-			e := &src.Trace.Events[l-src.launch]
-			src.points[k] = point{e.Track, e.Start}
-		}
-	}
+	s.assign(src, s.work[src.from:])
 }
 
 const noTime = trace.Time(-1 << 63)
@@ -104,23 +84,25 @@ const noTime = trace.Time(-1 << 63)
 // assign gives each piece of work what was open on its launching thread.
 func (s *Session) assign(src *Source, work []Work) {
 	for k := range work {
-		w, p := &work[k], src.points[k]
-		if p.time == noTime {
+		w := &work[k]
+		l := s.launchOf(w)
+		if l == nil {
 			continue
 		}
-		th := src.threads[p.track]
-		if th == nil || th.requests.index(p.time) < 0 && th.passes.index(p.time) < 0 {
-			if th = s.worksFor(src, p); th == nil {
+		th := src.threads[l.track]
+		if th == nil || th.requests.index(l.start) < 0 && th.passes.index(l.start) < 0 {
+			if th = s.worksFor(src, l); th == nil {
 				continue
 			}
 			w.inherited = true
 		}
-		w.request, w.phase, w.step, w.iteration = th.requests.at(p.time), th.phases.at(p.time), th.steps.at(p.time), th.passes.at(p.time)
+		w.request, w.step, w.iteration = th.requests.at(l.start), th.steps.at(l.start), th.passes.at(l.start)
+		w.phase = int8(th.phases.at(l.start))
 		if w.phase >= 0 && outsideLoop[phaseNames[w.phase]] {
 			w.step = -1 // a tick of step execution also encodes or decodes
 		}
 	}
-	src.inherit(work)
+	inherit(work)
 }
 
 // outsideLoop are the phases that are no part of a step, whatever covers them.
@@ -128,17 +110,17 @@ var outsideLoop = map[string]bool{"text_encode": true, "image_encode": true, "va
 
 // worksFor returns the thread on whose behalf another one launched something,
 // where an operator of that one proves it and there is only one candidate.
-func (s *Session) worksFor(src *Source, p point) *thread {
+func (s *Session) worksFor(src *Source, l *launch) *thread {
 	if src.host == nil {
 		src.host = s.readHost(src)
 	}
-	value := src.host.ops[p.track].at(p.time)
+	value := src.host.ops[l.track].at(l.start)
 	if value < 0 || !s.Rules.WorkerOp(src.host.causes[value].name) {
 		return nil
 	}
 	var boss *thread
 	for _, th := range src.threads {
-		if th.requests.index(p.time) < 0 && th.passes.index(p.time) < 0 {
+		if th.requests.index(l.start) < 0 && th.passes.index(l.start) < 0 {
 			continue
 		}
 		if boss != nil {
@@ -153,7 +135,7 @@ func (s *Session) worksFor(src *Source, p point) *thread {
 // before and after it on its stream belong to the same step (or request), so
 // does it. Streams run in order, so nothing else can have been asked for in
 // between.
-func (src *Source) inherit(work []Work) {
+func inherit(work []Work) {
 	type wait struct {
 		last    int   // the last piece with a launch call, -1 for none
 		waiting []int // pieces behind it without one
@@ -165,7 +147,7 @@ func (src *Source) inherit(work []Work) {
 			st = &wait{last: -1}
 			streams[work[k].stream] = st
 		}
-		if src.points[k].time == noTime {
+		if work[k].launch < 0 {
 			st.waiting = append(st.waiting, k)
 			continue
 		}
@@ -181,17 +163,18 @@ func (src *Source) inherit(work []Work) {
 // inherit takes over what a and b agree about: between two requests or passes
 // nothing is known, though both may be in the same phase.
 func (w *Work) inherit(a, b *Work) {
-	agree := func(to *int32, x, y int32) {
-		if x == y && x >= 0 {
-			*to = x
-			w.inherited = true
-		}
-	}
-	agree(&w.request, a.request, b.request)
-	agree(&w.iteration, a.iteration, b.iteration)
+	take(w, &w.request, a.request, b.request)
+	take(w, &w.iteration, a.iteration, b.iteration)
 	if a.request == b.request && a.iteration == b.iteration {
-		agree(&w.phase, a.phase, b.phase)
-		agree(&w.step, a.step, b.step)
+		take(w, &w.phase, a.phase, b.phase)
+		take(w, &w.step, a.step, b.step)
+	}
+}
+
+func take[T int8 | int32](w *Work, to *T, x, y T) {
+	if x == y && x >= 0 {
+		*to = x
+		w.inherited = true
 	}
 }
 

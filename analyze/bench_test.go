@@ -28,7 +28,7 @@ func BenchmarkAttribution(b *testing.B) {
 			for b.Loop() {
 				s.steps, s.iterations, s.Warnings = nil, nil, nil
 				src.host = nil
-				s.attribute(0, 0)
+				s.attribute(0)
 			}
 			b.ReportMetric(float64(len(t.Events))*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 		})

@@ -14,16 +14,16 @@ func text(name, doc string) Column { return Column{Name: name, Unit: Text, Doc: 
 // The dimensions of work.
 var (
 	stageDimension = dimension{key: "stage", Column: id("stage", "stage of the pipeline"),
-		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Stage) }}
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[s.source(w)].Stage) }}
 	replicaDimension = dimension{key: "replica", Column: id("replica", "copy of the stage"),
-		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Replica) }}
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[s.source(w)].Replica) }}
 	rankDimension = dimension{key: "rank", Column: id("rank", "rank within the replica"),
-		id: func(s *Session, w *Work) int32 { return int32(s.Sources[w.source].Rank) }}
+		id: func(s *Session, w *Work) int32 { return int32(s.Sources[s.source(w)].Rank) }}
 	deviceDimension = dimension{key: "device", Column: id("device", "device as its process numbers it"),
 		id:     func(s *Session, w *Work) int32 { return s.devices[w.device].number },
 		number: func(s *Session, i int32) int64 { return s.deviceNumbers[i] }}
 	sourceDimension = dimension{key: "source", Column: text("source", "input file"),
-		id:   func(_ *Session, w *Work) int32 { return w.source },
+		id:   func(s *Session, w *Work) int32 { return int32(s.source(w)) },
 		text: func(s *Session, i int32) string { return s.Sources[i].ID }, ordered: true}
 	categoryDimension = dimension{key: "category", Column: text("category", "what sort of work it is, by the kernel's name"),
 		id:   func(_ *Session, w *Work) int32 { return w.category },
@@ -34,7 +34,7 @@ var (
 	requestDimension = dimension{key: "request", Column: id("request", "request of the source, from 0"),
 		id: func(_ *Session, w *Work) int32 { return w.request }}
 	phaseDimension = dimension{key: "phase", Column: text("phase", "phase of the request, or kind of the scheduler pass"),
-		id:      func(_ *Session, w *Work) int32 { return w.phase },
+		id:      func(_ *Session, w *Work) int32 { return int32(w.phase) },
 		text:    func(_ *Session, i int32) string { return phaseNames[i] },
 		ordered: true}
 	stepDimension = dimension{key: "step", Column: id("step", "denoise step of the request, from 0"),

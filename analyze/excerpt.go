@@ -203,8 +203,12 @@ func (s *Session) selected(source int) []bool {
 	src := s.Sources[source]
 	work := map[key]bool{}
 	for i := range s.work {
-		if w := &s.work[i]; int(w.source) == source {
-			work[key{w.Span, w.stream, w.detail, w.launch, w.kind}] = true
+		if w := &s.work[i]; s.source(w) == source {
+			l := int32(-1)
+			if call := s.launchOf(w); call != nil {
+				l = call.event
+			}
+			work[key{w.Span, w.stream, w.detail, l, w.kind}] = true
 		}
 	}
 	marked := make([]bool, len(src.Trace.Events))
@@ -215,9 +219,6 @@ func (s *Session) selected(source int) []bool {
 		e := &src.Trace.Events[i]
 		if !e.Kind.GPU() {
 			continue
-		}
-		if l >= 0 {
-			l += src.launch
 		}
 		marked[i] = work[key{e.Span, int32(e.Track), int32(e.Detail), l, e.Kind}]
 	}
@@ -307,5 +308,5 @@ func (s *Session) waits() func(trace.Kind, string) bool {
 // Origin returns the first GPU start on the clock of a source: what the times
 // of a [Timeline] count from.
 func (s *Session) Origin(source int) trace.Time {
-	return s.origins()[s.clock(&Work{source: int32(source)})]
+	return s.origins()[s.clockOf(source)]
 }

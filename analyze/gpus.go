@@ -28,39 +28,59 @@ var GPUs = registerTable(22, Table{
 // A card is what ran on one physical GPU.
 type card struct {
 	name   string
-	stages map[int][]trace.Span // GPU work of each stage
+	lanes  []cardLane
 	clocks map[int32]bool
+}
+
+// A cardLane is the work of one process's device, in time order.
+type cardLane struct {
+	stage int
+	busy  trace.Span // the next stretch of work, or what is left of it; empty at the end
+	rest  []Work     // behind it
+}
+
+// next goes to the next stretch with anything running. Work that touches is
+// one stretch.
+func (l *cardLane) next() {
+	l.busy = trace.Span{}
+	for ; len(l.rest) > 0; l.rest = l.rest[1:] {
+		switch w := l.rest[0].Span; {
+		case l.busy.Len() == 0:
+			l.busy = w
+		case w.Start > l.busy.End:
+			return
+		default:
+			l.busy.End = max(l.busy.End, w.End)
+		}
+	}
 }
 
 func gpuRows(s *Session, t *Table) {
 	cards := s.cards()
 	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
-		c := cards[uuid]
-		if len(c.clocks) > 1 {
-			continue // times that can't be compared can't be joined
+		if c := cards[uuid]; len(c.clocks) == 1 { // times that can't be compared can't be joined
+			t.Rows = append(t.Rows, c.rows(s, uuid)...)
 		}
-		t.Rows = append(t.Rows, c.rows(s, uuid)...)
 	}
 }
 
 func (s *Session) cards() map[string]*card {
 	cards := map[string]*card{}
-	for i := range s.work {
-		w := &s.work[i]
-		d := &s.devices[w.device]
-		stage := s.Sources[w.source].Stage
+	for _, work := range s.lanes() {
+		d := &s.devices[work[0].device]
+		stage := s.Sources[d.source].Stage
 		uuid := cmp.Or(d.info.UUID, s.GPUMap[stage])
 		if uuid == "" {
 			continue
 		}
 		c := cards[uuid]
 		if c == nil {
-			c = &card{stages: map[int][]trace.Span{}, clocks: map[int32]bool{}}
+			c = &card{clocks: map[int32]bool{}}
 			cards[uuid] = c
 		}
 		c.name = cmp.Or(c.name, d.info.Name)
-		c.stages[stage] = append(c.stages[stage], w.Span)
-		c.clocks[s.clock(w)] = true
+		c.lanes = append(c.lanes, cardLane{stage: stage, rest: work})
+		c.clocks[s.clock(&work[0])] = true
 	}
 	return cards
 }
@@ -110,54 +130,114 @@ func (s *Session) Cards() []Card {
 	var all []Card
 	cards := s.cards()
 	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
-		c := Card{UUID: uuid, Name: cards[uuid].name, Busy: map[int]trace.Spans{}}
-		if len(cards[uuid].clocks) > 1 {
+		c := cards[uuid]
+		if len(c.clocks) > 1 {
 			continue
 		}
-		for stage, spans := range cards[uuid].stages {
-			c.Busy[stage] = trace.UnionOf(spans)
+		busy := map[int]trace.Spans{}
+		for _, l := range c.lanes {
+			for l.next(); l.busy.Len() > 0; l.next() {
+				busy[l.stage] = append(busy[l.stage], l.busy)
+			}
 		}
-		all = append(all, c)
+		for stage, spans := range busy {
+			busy[stage] = trace.UnionOf(spans)
+		}
+		all = append(all, Card{UUID: uuid, Name: c.name, Busy: busy})
 	}
 	return all
 }
 
-func (c *card) rows(s *Session, uuid string) []Row {
-	busy := map[int]trace.Spans{}
-	var all []trace.Span
-	for stage, spans := range c.stages {
-		busy[stage] = trace.UnionOf(spans)
-		all = append(all, busy[stage]...)
+// A usage is how long a stage, or all of them, ran on a GPU.
+type usage struct {
+	busy, shared int64 // shared: of that, with another stage running
+	span         trace.Span
+}
+
+func (u *usage) add(part trace.Span, shared bool) {
+	if u.busy == 0 {
+		u.span.Start = part.Start
 	}
-	whole := trace.UnionOf(all)
-	row := func(key string, stage Value, name string, busy, others trace.Spans) Row {
-		shared := int64(busy.Intersect(others).Len())
-		ns := int64(busy.Len())
-		span := int64(busy[len(busy)-1].End - busy[0].Start)
-		return Row{Key: key, Whole: int64(whole.Len()), Cells: []Value{
-			Str(uuid), stage, Str(name), Int(ns), Int(ns - shared), Int(shared), Int(span), Int(span - ns),
-		}}
+	u.span.End = part.End
+	u.busy += int64(part.Len())
+	if shared {
+		u.shared += int64(part.Len())
 	}
-	var rows []Row
-	var together trace.Spans
-	for _, stage := range slices.Sorted(maps.Keys(busy)) {
-		var others []trace.Span
-		for other, spans := range busy {
-			if other != stage {
-				others = append(others, spans...)
+}
+
+// use goes over the time of a card in parts in which the same lanes run, and
+// adds up the stages, by number, and the whole. What overlaps is not stored:
+// large captures have millions of stretches.
+func (c *card) use() (whole usage, stages map[int]*usage) {
+	stages = map[int]*usage{}
+	for i := range c.lanes {
+		stages[c.lanes[i].stage] = &usage{}
+		c.lanes[i].next()
+	}
+	var running []*usage
+	for {
+		part := c.part()
+		if part.Len() == 0 {
+			return whole, stages
+		}
+		running = running[:0]
+		for i := range c.lanes {
+			l := &c.lanes[i]
+			if l.busy.Len() == 0 || l.busy.Start > part.Start {
+				continue
+			}
+			if u := stages[l.stage]; !slices.Contains(running, u) {
+				running = append(running, u)
+			}
+			if l.busy.Start = part.End; l.busy.Len() == 0 {
+				l.next()
 			}
 		}
-		rest := trace.UnionOf(others)
-		if len(busy[stage]) == 0 {
-			continue
+		for _, u := range running {
+			u.add(part, len(running) > 1)
 		}
-		together = trace.UnionOf(append(slices.Clone(together), busy[stage].Intersect(rest)...))
-		rows = append(rows, row("gpu="+uuid+"/"+keyOf("stage", stage), Int(stage), s.stageName(stage), busy[stage], rest))
+		whole.add(part, len(running) > 1)
 	}
-	if len(whole) == 0 {
+}
+
+// part returns the time from the first moment at which a lane runs until
+// another one begins or one ends; it is empty at the end of all.
+func (c *card) part() (part trace.Span) {
+	for i := range c.lanes {
+		if b := c.lanes[i].busy; b.Len() > 0 && (part.Len() == 0 || b.Start < part.Start) {
+			part = b
+		}
+	}
+	for i := range c.lanes {
+		switch b := c.lanes[i].busy; {
+		case b.Len() == 0:
+		case b.Start > part.Start:
+			part.End = min(part.End, b.Start)
+		default:
+			part.End = min(part.End, b.End)
+		}
+	}
+	return part
+}
+
+func (c *card) rows(s *Session, uuid string) []Row {
+	whole, stages := c.use()
+	row := func(key string, stage Value, name string, u *usage) Row {
+		span := int64(u.span.Len())
+		return Row{Key: key, Whole: whole.busy, Cells: []Value{
+			Str(uuid), stage, Str(name), Int(u.busy), Int(u.busy - u.shared), Int(u.shared), Int(span), Int(span - u.busy),
+		}}
+	}
+	if whole.busy == 0 {
 		return nil
 	}
-	return append([]Row{row("gpu="+uuid, Null, c.name, whole, together)}, rows...)
+	rows := []Row{row("gpu="+uuid, Null, c.name, &whole)}
+	for _, stage := range slices.Sorted(maps.Keys(stages)) {
+		if u := stages[stage]; u.busy > 0 {
+			rows = append(rows, row("gpu="+uuid+"/"+keyOf("stage", stage), Int(stage), s.stageName(stage), u))
+		}
+	}
+	return rows
 }
 
 // stageName returns the name of a stage.

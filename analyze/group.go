@@ -112,7 +112,7 @@ func (g *grouping) groups(s *Session) []*group {
 	var last *group // neighbours often share a row
 	for i := range s.work {
 		w := &s.work[i]
-		if left[w.source] || g.keep != nil && !g.keep(w) {
+		if left[s.source(w)] || g.keep != nil && !g.keep(w) {
 			continue
 		}
 		var key groupKey

@@ -41,7 +41,12 @@ type host struct {
 }
 
 // An activity is an event that is a cause.
-type activity struct{ event, cause int32 }
+type activity struct {
+	trace.Span
+	track trace.TrackID
+	kind  trace.Kind
+	cause int32
+}
 
 // The places in host.causes of those that no event is.
 const (
@@ -88,7 +93,7 @@ func (s *Session) readHost(src *Source) *host {
 			calls[e.Track] = append(calls[e.Track], scope{e.Span, id})
 		}
 		if startup[asked.list[id].kind] {
-			h.startup = append(h.startup, activity{int32(i), id})
+			h.startup = append(h.startup, activity{e.Span, e.Track, e.Kind, id})
 		}
 	}
 	h.causes = asked.list

@@ -60,7 +60,7 @@ func (s *Session) idleSums() map[idleKey]idleSum {
 	s.idleOnce.Do(func() {
 		sums := make([][]idleSum, len(s.Sources)) // by source and place in its host's causes
 		s.idleBefore(func(i int, src *Source, c int32, d int64) {
-			of := &sums[s.work[i].source]
+			of := &sums[s.source(&s.work[i])]
 			if *of == nil {
 				*of = make([]idleSum, len(src.host.causes))
 			}
@@ -140,11 +140,11 @@ func (s *Session) idleBefore(yield func(i int, src *Source, cause int32, ns int6
 		w := &s.work[i]
 		if w.device != dev {
 			dev, covered = w.device, w.End
-			x = explainer{src: s.Sources[w.source]}
+			x = explainer{src: s.Sources[s.source(w)]}
 			continue
 		}
 		if w.Start > covered {
-			x.explain(w, trace.Span{Start: covered, End: w.Start}, func(c int32, ns int64) { yield(i, x.src, c, ns) })
+			x.explain(s.launchOf(w), trace.Span{Start: covered, End: w.Start}, func(c int32, ns int64) { yield(i, x.src, c, ns) })
 		}
 		covered = max(covered, w.End)
 	}
@@ -157,24 +157,24 @@ type explainer struct {
 	near  int // where in the thread's activity the last gap was
 }
 
-// explain deals out the gap before w.
-func (x *explainer) explain(w *Work, gap trace.Span, yield func(cause int32, ns int64)) {
+// explain deals out the gap before work that call launched, nil where that is not
+// in the file.
+func (x *explainer) explain(call *launch, gap trace.Span, yield func(cause int32, ns int64)) {
 	src := x.src
-	if w.launch < 0 {
+	if call == nil {
 		yield(unexplained, int64(gap.Len()))
 		return
 	}
-	call := &src.Trace.Events[w.launch-src.launch]
-	if call.Track != x.track {
-		x.track, x.near = call.Track, 0
+	if call.track != x.track {
+		x.track, x.near = call.track, 0
 	}
-	before := trace.Span{Start: gap.Start, End: max(gap.Start, min(call.Start, gap.End))}
-	x.near = src.host.activity[call.Track].walkFrom(x.near, before, func(part trace.Span, value int32) {
+	before := trace.Span{Start: gap.Start, End: max(gap.Start, min(call.start, gap.End))}
+	x.near = src.host.activity[call.track].walkFrom(x.near, before, func(part trace.Span, value int32) {
 		if value >= 0 {
 			yield(value, int64(part.Len()))
 			return
 		}
-		src.threads[call.Track].walkUnits(part, func(part trace.Span, open bool) {
+		src.threads[call.track].walkUnits(part, func(part trace.Span, open bool) {
 			c := noWork
 			if open {
 				c = python

@@ -33,10 +33,10 @@ func (l launched) compare(t trace.Time) int { return cmp.Compare(l.at, t) }
 func (s *Session) orderLaunches(src *Source) {
 	s.readHints()
 	src.launched = map[trace.TrackID][]launched{}
-	base := len(s.work) - len(src.points)
-	for k, p := range src.points {
-		if p.time != noTime && s.work[base+k].kind == trace.Kernel {
-			src.launched[p.track] = append(src.launched[p.track], launched{int32(base + k), p.time})
+	work := s.work[src.from:]
+	for k := range work {
+		if l := s.launchOf(&work[k]); l != nil && work[k].kind == trace.Kernel {
+			src.launched[l.track] = append(src.launched[l.track], launched{int32(src.from + k), l.start})
 		}
 	}
 	for _, kernels := range src.launched {
@@ -223,9 +223,10 @@ func (s *Session) findUnmarked(src *Source) []request {
 // busiestThread returns the thread that launched the most.
 func (s *Session) busiestThread(src *Source) (trace.TrackID, bool) {
 	launches := map[trace.TrackID]int{}
-	for _, p := range src.points {
-		if p.time != noTime {
-			launches[p.track]++
+	work := s.work[src.from:]
+	for k := range work {
+		if l := s.launchOf(&work[k]); l != nil {
+			launches[l.track]++
 		}
 	}
 	best, most := trace.TrackID(0), 0

@@ -49,7 +49,8 @@ func (s *Session) Profile() []StackSample {
 	launched, stacks := s.firstKernels(), s.readStacks()
 	for i := range s.work {
 		w := &s.work[i]
-		k := sampleKey{w.source, w.device, w.stream, w.request, w.phase, w.step, w.iteration, stacks[w.source].of(w, s.Sources[w.source]), s.operatorAt(w), w.name, w.category}
+		source := s.source(w)
+		k := sampleKey{int32(source), w.device, w.stream, w.request, int32(w.phase), w.step, w.iteration, stacks[source].of(s.launchOf(w)), s.operatorAt(w), w.name, w.category}
 		at, ok := index[k]
 		if !ok {
 			at = int32(len(sums))
@@ -59,7 +60,7 @@ func (s *Session) Profile() []StackSample {
 		}
 		sum := &sums[at]
 		sum.ExclusiveNS += w.Exclusive
-		sum.Bytes += w.Bytes
+		sum.Bytes += s.bytes(w)
 		if w.kind == trace.Kernel {
 			sum.KernelNS += int64(w.Len())
 		}
@@ -73,7 +74,7 @@ func (s *Session) Profile() []StackSample {
 // firstKernels returns, by launch call, which work is its first kernel, -1 for
 // calls that launched none.
 func (s *Session) firstKernels() []int32 {
-	first := make([]int32, s.launches)
+	first := make([]int32, len(s.launches))
 	for i := range first {
 		first[i] = -1
 	}
@@ -92,15 +93,15 @@ func (s *Session) firstKernels() []int32 {
 // operatorAt returns the index among its host's causes of the operator in
 // which w was launched, -1 for none.
 func (s *Session) operatorAt(w *Work) int32 {
-	if w.launch < 0 {
+	call := s.launchOf(w)
+	if call == nil {
 		return -1
 	}
-	src := s.Sources[w.source]
+	src := s.Sources[s.source(w)]
 	if src.host == nil {
 		src.host = s.readHost(src)
 	}
-	call := &src.Trace.Events[w.launch-src.launch]
-	value := src.host.activity[call.Track].at(call.Start)
+	value := src.host.activity[call.track].at(call.start)
 	if value >= 0 && src.host.causes[value].kind == causeOp {
 		return value
 	}

@@ -35,7 +35,7 @@ func checkProfile(t failer, s *Session) {
 		return n
 	}
 	for i := range s.work {
-		moved += s.work[i].Bytes
+		moved += s.bytes(&s.work[i])
 	}
 	if exclusive != total("busy_ns") || kernel != total("kernel_ns") || launches != total("launches") || bytes != moved {
 		t.Errorf("the profile adds up to %d ns exclusive, %d ns of kernels, %d launches, %d bytes; the run has %d, %d, %d, %d",

@@ -43,6 +43,7 @@ var phaseRoles = []struct {
 func (s *Session) findRequests(i int) {
 	src := s.Sources[i]
 	s.orderLaunches(src)
+	defer func() { src.launched = nil }()
 	all, noted := src.noted()
 	if !noted {
 		all = s.lookForRequests(src)

@@ -140,7 +140,7 @@ func (b *sampler) add() {
 func (b *sampler) kernel(w *Work) int32 {
 	v := variant{name: w.name, category: w.category, memory: w.kind != trace.Kernel}
 	if !v.memory {
-		d := b.s.Sources[w.source].Trace.Details[w.detail]
+		d := b.s.Sources[b.s.source(w)].Trace.Details[w.detail]
 		v.grid, v.block = d.Grid, d.Block
 	}
 	n, ok := b.variants[v]
@@ -157,8 +157,8 @@ func (b *sampler) kernel(w *Work) int32 {
 
 // unit returns the unit that the work is part of.
 func (b *sampler) unit(w *Work) *unitTally {
-	src := b.s.Sources[w.source]
-	key := unitKey{int32(src.Stage), int32(src.Replica), w.request, stepDimension.id(b.s, w), -1, w.phase}
+	src := b.s.Sources[b.s.source(w)]
+	key := unitKey{int32(src.Stage), int32(src.Replica), w.request, stepDimension.id(b.s, w), -1, int32(w.phase)}
 	if w.step < 0 {
 		key.iteration = iterationDimension.id(b.s, w)
 	}
@@ -336,18 +336,18 @@ func (b *sampler) digest(units []*unitTally) string {
 		h.Write([]byte(k.Name))
 		h.Write([]byte{0})
 	}
-	first := map[int32]trace.Time{}
+	first := map[int]trace.Time{}
 	for i := range b.s.work {
 		w := &b.s.work[i]
-		if at, ok := first[w.source]; !ok || w.Start < at {
-			first[w.source] = w.Start
+		if at, ok := first[b.s.source(w)]; !ok || w.Start < at {
+			first[b.s.source(w)] = w.Start
 		}
 	}
 	row := make([]byte, 0, 40)
 	for i := range b.s.work {
 		w := &b.s.work[i]
 		row = row[:0]
-		for _, v := range []uint64{uint64(w.Start - first[w.source]), uint64(w.Len()), uint64(b.variant[i]), number[b.of[i]], uint64(w.device)} {
+		for _, v := range []uint64{uint64(w.Start - first[b.s.source(w)]), uint64(w.Len()), uint64(b.variant[i]), number[b.of[i]], uint64(w.device)} {
 			row = binary.LittleEndian.AppendUint64(row, v)
 		}
 		h.Write(row)

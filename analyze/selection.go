@@ -61,7 +61,7 @@ func (s *Session) hideUnselected() {
 	}
 	for i := range s.work {
 		w := &s.work[i]
-		s.Sources[w.source].hidden = false
+		s.Sources[s.source(w)].hidden = false
 		if w.step >= 0 {
 			s.steps[w.step].hidden = false
 		}
@@ -167,11 +167,7 @@ func (s *Session) inRanges(names []string) func(*Work) bool {
 		}
 	}
 	return func(w *Work) bool {
-		if w.launch < 0 {
-			return false
-		}
-		src := s.Sources[w.source]
-		call := &src.Trace.Events[w.launch-src.launch]
-		return open[w.source][call.Track].index(call.Start) >= 0
+		call := s.launchOf(w)
+		return call != nil && open[s.source(w)][call.track].index(call.start) >= 0
 	}
 }

@@ -54,7 +54,7 @@ type Session struct {
 	names         trace.Names // of kernels and memory operations, over all sources
 	categories    trace.Names
 	hints         []period.Hint // of names, as far as they were needed
-	launches      int32         // IDs given to launch calls
+	launches      []launch      // calls that launched any work, by source and time
 	sums          sums
 	numberings    map[place]*numbering // while requests are being numbered
 	idleOnce      sync.Once
@@ -71,12 +71,10 @@ type Source struct {
 	Err      error // why the file could not be read
 	Kind     session.Kind
 	reported *Reported
-	launch   int32 // the session's launch ID of the source's event 0
-
+	from     int  // where its work begins in Session.work, while it is the last
 	hidden   bool // a selection left none of its work
 	threads  map[trace.TrackID]*thread
-	points   []point                      // of the work, while it is being attributed
-	launched map[trace.TrackID][]launched // kernels by thread, in the order of their launches
+	launched map[trace.TrackID][]launched // kernels by thread, in the order of their launches; while attributing
 	host     *host                        // once asked for
 	requests []request
 }
@@ -106,6 +104,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	if err := s.nameStages(); err != nil {
 		return nil, err
 	}
+	s.reserve()
 	for i, src := range s.Sources {
 		s.addWork(i, src)
 	}
@@ -125,6 +124,16 @@ func (s *Session) readHosts() {
 	for _, src := range s.Sources {
 		if src.counted() && src.host == nil {
 			src.host = s.readHost(src)
+		}
+	}
+}
+
+// Release forgets the events, of which all is known that tables need. Excerpts,
+// overlaps and selections by ranges are no longer possible.
+func (s *Session) Release() {
+	for _, src := range s.Sources {
+		if src.counted() {
+			src.Trace.Events, src.Links = nil, trace.Links{}
 		}
 	}
 }

@@ -71,21 +71,20 @@ func (s *Session) startupWork(yield func(*Source, cause, trace.Span, []int32)) {
 			continue
 		}
 		for _, a := range src.host.startup {
-			e := &src.Trace.Events[a.event]
-			yield(src, src.host.causes[a.cause], e.Span, src.stepsAt(e))
+			yield(src, src.host.causes[a.cause], a.Span, src.stepsAt(a))
 		}
 	}
 }
 
-// stepsAt returns the steps open during the event: on its own thread, or on any
+// stepsAt returns the steps open during the activity: on its own thread, or on any
 // for the profiler's rows, which stop them all.
-func (src *Source) stepsAt(e *trace.Event) []int32 {
+func (src *Source) stepsAt(a activity) []int32 {
 	var found []int32
 	for track, th := range src.threads {
-		if e.Kind != trace.Overhead && track != e.Track {
+		if a.kind != trace.Overhead && track != a.track {
 			continue
 		}
-		th.steps.walk(trace.Span{Start: e.Start, End: max(e.End, e.Start+1)}, func(_ trace.Span, st int32) {
+		th.steps.walk(trace.Span{Start: a.Start, End: max(a.End, a.Start+1)}, func(_ trace.Span, st int32) {
 			if st >= 0 {
 				found = append(found, st)
 			}

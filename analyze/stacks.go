@@ -22,11 +22,11 @@ type stackNode struct{ parent, text, depth int32 }
 const deepest = 100
 
 // of returns the node of the launch of w, 0 for none.
-func (st *stacks) of(w *Work, src *Source) int32 {
-	if w.launch < 0 {
+func (st *stacks) of(call *launch) int32 {
+	if call == nil {
 		return 0
 	}
-	return st.at[w.launch-src.launch]
+	return st.at[call.event]
 }
 
 // depth returns how many names a node stands for.

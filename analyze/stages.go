@@ -19,6 +19,6 @@ var Devices = register(20, &grouping{
 
 func stageName(column string) label {
 	return label{text(column, "the stage's name"), func(s *Session, w *Work) Value {
-		return Str(s.Sources[w.source].StageName)
+		return Str(s.Sources[s.source(w)].StageName)
 	}}
 }

@@ -12,7 +12,8 @@ type tally struct {
 	inherited                    int64
 	kernelNS, memcpyNS, memsetNS int64
 	exclusiveNS, busyNS, bytes   int64
-	launches                     []int32 // of kernels; with repetitions
+	sole                         int64   // kernels that are the only one of their launch
+	launches                     []int32 // of the other kernels; with repetitions
 	durations                    []int64 // of kernels and memory operations, where asked for
 	wantDurations                bool
 
@@ -34,7 +35,7 @@ func (t *tally) add(s *Session, w *Work) {
 	case trace.Kernel:
 		t.kernels++
 		t.kernelNS += ns
-		t.launch(w.launch)
+		t.launch(w)
 	case trace.Memcpy:
 		t.memcpyNS += ns
 	case trace.Memset:
@@ -45,7 +46,7 @@ func (t *tally) add(s *Session, w *Work) {
 		t.inherited++
 	}
 	t.exclusiveNS += w.Exclusive
-	t.bytes += w.Bytes
+	t.bytes += s.bytes(w)
 	if t.wantDurations {
 		t.durations = append(t.durations, ns)
 	}
@@ -70,12 +71,14 @@ func (t *tally) place(s *Session, w *Work) {
 	}
 }
 
-func (t *tally) launch(id int32) {
+func (t *tally) launch(w *Work) {
 	switch n := len(t.launches); {
-	case id < 0:
+	case w.launch < 0:
 		t.unlaunched++
-	case n == 0 || t.launches[n-1] != id: // a graph's kernels follow each other
-		t.launches = append(t.launches, id)
+	case w.sole:
+		t.sole++
+	case n == 0 || t.launches[n-1] != w.launch: // a graph's kernels follow each other
+		t.launches = append(t.launches, w.launch)
 	}
 }
 
@@ -83,7 +86,7 @@ func (t *tally) launch(id int32) {
 func (t *tally) launchCount() int64 {
 	slices.Sort(t.launches)
 	t.launches = slices.Compact(t.launches)
-	return int64(len(t.launches))
+	return t.sole + int64(len(t.launches))
 }
 
 // idleNS is summed over the devices: what no GPU event covers between the
@@ -92,11 +95,13 @@ func (t *tally) idleNS() int64 { return t.spansNS + int64(t.extent.Len()) - t.bu
 
 // clock returns a number for the clock that the work's times are on: -1 for
 // Unix time, else that of its source, which no other source shares.
-func (s *Session) clock(w *Work) int32 {
-	if s.Sources[w.source].Clock == trace.ClockUnix {
+func (s *Session) clock(w *Work) int32 { return s.clockOf(s.source(w)) }
+
+func (s *Session) clockOf(source int) int32 {
+	if s.Sources[source].Clock == trace.ClockUnix {
 		return -1
 	}
-	return w.source
+	return int32(source)
 }
 
 // quantile returns the nearest rank: the value at index ceil(p·n) − 1 of the

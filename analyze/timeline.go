@@ -99,12 +99,12 @@ func (s *Session) Timeline() *Timeline {
 	lanes := s.lanes()
 	inStage := map[int]int{}
 	for _, l := range lanes {
-		inStage[s.Sources[l[0].source].Stage]++
+		inStage[s.Sources[s.source(&l[0])].Stage]++
 		t.Aligned = t.Aligned && s.clock(&l[0]) == s.clock(&lanes[0][0])
 	}
 	origins := s.origins()
 	for _, work := range lanes {
-		src := s.Sources[work[0].source]
+		src := s.Sources[s.source(&work[0])]
 		d := laneDrawer{s: s, work: work, origin: origins[s.clock(&work[0])], order: order}
 		info := s.devices[work[0].device].info
 		t.Lanes = append(t.Lanes, Lane{

@@ -72,6 +72,7 @@ func compareSteps(t *testing.T, method string, framed, found map[[3]int64]int64)
 // stepsByPeriod is what the period alone says about the requests of a run.
 func stepsByPeriod(s *Session) map[[3]int64]int64 {
 	src := s.Sources[0]
+	s.orderLaunches(src)
 	steps := map[[3]int64]int64{}
 	for k := range stepOfKernel(s) {
 		steps[k] = -1

@@ -14,24 +14,46 @@ import (
 type Work struct {
 	trace.Span
 	Exclusive int64 // its share of the device's busy time, in ns
-	Bytes     int64 // moved or set
 
-	source   int32 // index in Session.Sources
 	device   int32 // index in Session.devices
 	name     int32 // in Session.names
 	category int32 // in Session.categories
-	launch   int32 // the session's ID of the launch call, -1 for none in the file
+	launch   int32 // index in Session.launches, -1 for none in the file
 	stream   int32 // the lane in its source's trace
 	detail   int32 // in the Details of its source's trace: the launch shape
 
 	// What it was launched in; -1 for none.
 	request   int32
-	phase     int32 // in phaseNames
 	step      int32 // index in Session.steps
 	iteration int32 // index in Session.iterations
+	phase     int8  // in phaseNames
 
 	kind      trace.Kind
 	inherited bool // assigned by what surrounds it, not by its own launching thread
+	sole      bool // the only kernel of its launch
+}
+
+// A launch is a call that launched work.
+type launch struct {
+	start trace.Time
+	track trace.TrackID
+	event int32 // index in its source's trace
+}
+
+// launchOf returns the call that launched w, nil where it is not in the file.
+func (s *Session) launchOf(w *Work) *launch {
+	if w.launch < 0 {
+		return nil
+	}
+	return &s.launches[w.launch]
+}
+
+// source returns the index in Sources of where w is from.
+func (s *Session) source(w *Work) int { return s.devices[w.device].source }
+
+// bytes returns the number of bytes that w moved or set.
+func (s *Session) bytes(w *Work) int64 {
+	return s.Sources[s.source(w)].Trace.Details[w.detail].Bytes
 }
 
 // addWork appends the GPU events of a source, device by device.
@@ -41,33 +63,82 @@ func (s *Session) addWork(i int, src *Source) {
 	}
 	t := src.Trace
 	src.Links = trace.Link(t)
-	src.launch = s.launches
-	s.launches += int32(len(t.Events))
+	number := s.numberLaunches(src)
 	name := s.namer(t)
-	from := len(s.work)
-	devices := gpuEvents(t)
-	total := 0
-	for _, index := range devices {
-		total += len(index)
-	}
-	s.work = slices.Grow(s.work, total)
-	for d, index := range devices {
+	src.from = len(s.work)
+	for d, index := range gpuEvents(t) {
 		if len(index) == 0 {
 			continue
 		}
 		s.devices = append(s.devices, device{source: i, info: t.Devices[d]})
-		events := make([]trace.Event, len(index))
-		for k, j := range index {
-			events[k] = t.Events[j]
-		}
-		trace.Exclusive(events, func(k int, share time.Duration) {
-			w := s.newWork(i, index[k], share)
-			w.name, w.category = name(&events[k])
+		var shares trace.Shares
+		for _, j := range index {
+			e := &t.Events[j]
+			w := s.newWork(e, shares.Next(e.Span))
+			w.name, w.category = name(e)
+			if l := src.Links.Launch[j]; l >= 0 {
+				w.launch = number[l]
+			}
 			s.work = append(s.work, w)
-		})
+		}
 	}
+	s.markSole(s.work[src.from:])
 	if !s.Unattributed {
-		s.attribute(i, from)
+		s.attribute(i)
+	}
+}
+
+// reserve makes room for the work of all sources: growing would hold it twice.
+func (s *Session) reserve() {
+	n := 0
+	for _, src := range s.Sources {
+		if !src.counted() {
+			continue
+		}
+		for i := range src.Trace.Events {
+			if src.Trace.Events[i].Kind.GPU() {
+				n++
+			}
+		}
+	}
+	s.work = make([]Work, 0, n)
+}
+
+// numberLaunches adds the calls that launched any of a source's work to the
+// session's launches, in time order, and returns their places there by event.
+func (s *Session) numberLaunches(src *Source) (number []int32) {
+	events := src.Trace.Events
+	number = make([]int32, len(events))
+	n := 0
+	for _, l := range src.Links.Launch {
+		if l >= 0 && number[l] == 0 {
+			number[l] = 1
+			n++
+		}
+	}
+	s.launches = slices.Grow(s.launches, n)
+	for i, owns := range number {
+		if owns == 1 {
+			number[i] = int32(len(s.launches))
+			s.launches = append(s.launches, launch{events[i].Start, events[i].Track, int32(i)})
+		}
+	}
+	return number
+}
+
+// markSole marks the kernels that are the only one of their launch: they can
+// be counted without a list of launches.
+func (s *Session) markSole(work []Work) {
+	const several = 2
+	kernels := make([]uint8, len(s.launches))
+	for i := range work {
+		if w := &work[i]; w.kind == trace.Kernel && w.launch >= 0 {
+			kernels[w.launch] = min(kernels[w.launch]+1, several)
+		}
+	}
+	for i := range work {
+		w := &work[i]
+		w.sole = w.kind == trace.Kernel && w.launch >= 0 && kernels[w.launch] == 1
 	}
 }
 
@@ -84,20 +155,12 @@ func gpuEvents(t *trace.Trace) [][]int32 {
 	return index
 }
 
-// newWork returns the work of event j of source i, which belongs to the
-// session's last device.
-func (s *Session) newWork(i int, j int32, share time.Duration) Work {
-	src := s.Sources[i]
-	e := &src.Trace.Events[j]
-	w := Work{
-		Span: e.Span, Exclusive: int64(share), Bytes: src.Trace.Details[e.Detail].Bytes,
-		source: int32(i), device: int32(len(s.devices) - 1), launch: -1,
+// newWork returns the work that an event of the session's last device is.
+func (s *Session) newWork(e *trace.Event, share time.Duration) Work {
+	return Work{
+		Span: e.Span, Exclusive: int64(share), device: int32(len(s.devices) - 1), launch: -1,
 		stream: int32(e.Track), detail: int32(e.Detail), request: -1, phase: -1, step: -1, iteration: -1, kind: e.Kind,
 	}
-	if l := src.Links.Launch[j]; l >= 0 {
-		w.launch = src.launch + l
-	}
-	return w
 }
 
 // namer returns a function that gives a GPU event of t its name and category

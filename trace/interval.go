@@ -23,15 +23,27 @@ func Busy(events []Event) time.Duration {
 // before event i starts no later, so i owns what lies behind the latest end so
 // far. The shares therefore sum to the union exactly.
 func Exclusive(events []Event, yield func(i int, d time.Duration)) {
-	covered := Time(0)
+	var s Shares
 	for i := range events {
-		e := &events[i]
-		if i == 0 || e.Start > covered {
-			covered = e.Start
-		}
-		yield(i, max(0, e.End.Sub(covered)))
-		covered = max(covered, e.End)
+		yield(i, s.Next(events[i].Span))
 	}
+}
+
+// Shares deals time out as [Exclusive] does, span by span. The zero value is
+// ready for use.
+type Shares struct {
+	covered Time
+	begun   bool
+}
+
+// Next returns the share of the next span.
+func (s *Shares) Next(span Span) time.Duration {
+	if !s.begun || span.Start > s.covered {
+		s.covered, s.begun = span.Start, true
+	}
+	share := max(0, span.End.Sub(s.covered))
+	s.covered = max(s.covered, span.End)
+	return share
 }
 
 // Extent returns the span from the first start to the last end, and false

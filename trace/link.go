@@ -32,10 +32,12 @@ func Link(t *Trace) Links {
 	return l
 }
 
+func (t *Trace) process(e *Event) int32 { return int32(t.Tracks[e.Track].Process) }
+
 type call struct {
 	correlation int64
-	process     int
 	start       Time
+	process     int32
 	index       int32
 }
 
@@ -56,10 +58,17 @@ type calls struct {
 }
 
 func launchCalls(t *Trace) *calls {
-	var cs []call
+	owns := func(e *Event) bool { return e.Kind == Launch && e.Correlation != NoCorrelation }
+	n := 0
 	for i := range t.Events {
-		if e := &t.Events[i]; e.Kind == Launch && e.Correlation != NoCorrelation {
-			cs = append(cs, call{e.Correlation, t.Tracks[e.Track].Process, e.Start, int32(i)})
+		if owns(&t.Events[i]) {
+			n++
+		}
+	}
+	cs := make([]call, 0, n)
+	for i := range t.Events {
+		if e := &t.Events[i]; owns(e) {
+			cs = append(cs, call{e.Correlation, e.Start, t.process(e), int32(i)})
 		}
 	}
 	slices.SortFunc(cs, call.compare)
@@ -80,11 +89,11 @@ func inside(t *Trace, a, b call) bool {
 
 // find returns the index of the call that launched gpu, or -1.
 func (cs *calls) find(t *Trace, gpu *Event) int32 {
-	if process := t.Tracks[gpu.Track].Process; process >= 0 {
+	if process := t.process(gpu); process >= 0 {
 		return cs.of(gpu, process).index
 	}
 	best := call{index: -1}
-	for process := math.MinInt; ; {
+	for process := int32(math.MinInt32); ; {
 		i := cs.from(call{correlation: gpu.Correlation, process: process, start: math.MinInt64})
 		if i == len(cs.sorted) || cs.sorted[i].correlation != gpu.Correlation {
 			return best.index
@@ -99,11 +108,11 @@ func (cs *calls) find(t *Trace, gpu *Event) int32 {
 }
 
 // of returns the call of a process that launched gpu, with index -1 for none.
-func (cs *calls) of(gpu *Event, process int) call {
+func (cs *calls) of(gpu *Event, process int32) call {
 	same := func(i int) bool {
 		return i >= 0 && i < len(cs.sorted) && cs.sorted[i].correlation == gpu.Correlation && cs.sorted[i].process == process
 	}
-	i := cs.from(call{gpu.Correlation, process, gpu.Start, math.MaxInt32})
+	i := cs.from(call{gpu.Correlation, gpu.Start, process, math.MaxInt32})
 	switch {
 	case same(i - 1):
 		return cs.sorted[i-1]

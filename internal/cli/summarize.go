@@ -121,6 +121,7 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
+			s.Release()
 			o.keep(s)
 			sum := s.Summarize(analyses)
 			sum.Tables = append(sum.Tables, s.ReportedTables()...)
