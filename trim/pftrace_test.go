@@ -32,7 +32,7 @@ func throughPerfetto(t *testing.T, files []file) []file {
 		back := readPerfetto(t, native.Bytes())
 		// The format has no place for the note, nor for cards' names.
 		back.Meta[trace.NoteKey] = all.Meta[trace.NoteKey]
-		out = append(out, file{f.File, nil, back})
+		out = append(out, file{File: f.File, trace: back})
 	}
 	return out
 }

@@ -37,6 +37,7 @@ type file struct {
 	session.File
 	text  []byte // uncompressed
 	trace *trace.Trace
+	ids   map[string]count // once asked for
 }
 
 func runs(t *testing.T, pattern string) map[string][]file {
@@ -88,7 +89,7 @@ func newFile(t *testing.T, f session.File, text []byte) file {
 	if err != nil {
 		t.Fatalf("%s: %v", f.Path, err)
 	}
-	return file{f, text, tr}
+	return file{File: f, text: text, trace: tr}
 }
 
 func analyse(t *testing.T, files []file) *analyze.Session {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -141,6 +143,10 @@ func (o *trimOptions) run(ctx context.Context, std streams) error {
 	sel, err := o.selection()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		// What an analysis leaves behind would be larger than the part.
+		debug.SetGCPercent(50)
 	}
 	var jobs []trimJob
 	var dirs []string

@@ -61,7 +61,8 @@ func newTrimJob(src *analyze.Source) trimJob {
 		return j
 	}
 	j.origin = chrome.Origin(src.Trace.Header)
-	j.rows = func(ctx context.Context, bar *progress) (io.ReadCloser, error) { return openRows(ctx, src.Path, bar) }
+	path := src.Path // without the source, which need not be held while it is copied
+	j.rows = func(ctx context.Context, bar *progress) (io.ReadCloser, error) { return openRows(ctx, path, bar) }
 	return j
 }
 
