@@ -49,9 +49,11 @@ the processes and threads. Rows are copied byte for byte; only what no viewer
 takes is repaired.
 
 Rows that mark requests, steps and passes are kept from the whole trace, so that
-step 3 of the copy is still step 3; --clip leaves them out and cuts what
-encloses the part. Steps that were found from kernels alone can't be found again
-in a copy of one of them.
+step 3 of the copy is still step 3; where steps were found from kernels, the copy
+notes them. --clip leaves the marks outside the part out and cuts what encloses
+it: steps keep their numbers, passes count from 0 again.
+
+A part of an nsys capture (.sqlite, .nsys-rep) is written as a Chrome trace.
 
 OUT ends in .json, .json.gz, .json.zst or .pftrace, Perfetto's own format, which
 is smaller and fills its tables about GPUs; its arrows need a Perfetto of 2026.
