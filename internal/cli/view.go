@@ -34,11 +34,9 @@ and ends once the page has fetched it. The trace does not leave the machine: the
 page reads it in your browser.
 
 A file that Perfetto reads is served as it is. Of a folder, the traces of its run
-are merged; with flags that choose a part, that part is trimmed first. Perfetto's
-page holds about 2 GB.`,
-		Example: `  omnitrace view trace_rank0.json.gz --chrome
-  omnitrace view profiles/
-  omnitrace view profiles/ --stage 1 --iteration 3`,
+are merged; with flags that choose a part (--stage 1 --iteration 3), that part is
+trimmed first. Perfetto's page holds about 2 GB.`,
+		Example: `  omnitrace view trace_rank0.json.gz --chrome`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.chosen = saidFlags(cmd) != ""
 			if err := o.validate(args); err != nil {
