@@ -66,7 +66,7 @@ func (s *Session) findRequests(i int) {
 func (s *Session) lookForRequests(src *Source) []request {
 	var all []request
 	for _, track := range src.trackOrder() {
-		all = append(all, src.threads[track].findRequests(track)...)
+		all = append(all, src.threads[track].findRequests(track, s.isGeneration(src))...)
 	}
 	if len(all) == 0 {
 		all = s.findUnmarked(src)
@@ -112,14 +112,14 @@ func (s *Session) expectAny() {
 }
 
 // findRequests returns the requests that the thread's marks show.
-func (th *thread) findRequests(track trace.TrackID) []request {
+func (th *thread) findRequests(track trace.TrackID, generation bool) []request {
 	switch {
 	case len(th.marks[rules.Request]) > 0:
 		return th.marked(track)
 	case len(th.marks[rules.StepRange]) > 0:
 		return th.ticked(track)
 	case len(th.iterations) > 0:
-		return th.generated(track)
+		return th.generated(track, generation)
 	}
 	return th.looped(track)
 }
@@ -150,12 +150,15 @@ func (th *thread) ticked(track trace.TrackID) []request {
 	return all
 }
 
-// generated returns the passes of a generation stage that may hold a loop.
-func (th *thread) generated(track trace.TrackID) []request {
+// generated returns the passes of a generation stage that may hold a loop:
+// those in which frames show one, or all where there are no such frames.
+func (th *thread) generated(track trace.TrackID, generation bool) []request {
 	var all []request
+	bare := generation && len(th.marks[rules.Denoise]) == 0
 	for _, m := range th.iterations {
-		if len(th.in(rules.Denoise, m.Span)) > 0 {
-			all = append(all, request{Span: m.Span, track: track, generation: true, known: true})
+		known := len(th.in(rules.Denoise, m.Span)) > 0
+		if known || bare && m.Phase != rules.Dummy {
+			all = append(all, request{Span: m.Span, track: track, generation: true, known: known})
 		}
 	}
 	return all

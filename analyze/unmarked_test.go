@@ -56,6 +56,24 @@ func TestWithoutFrames(t *testing.T) {
 	}
 }
 
+// The flow-matching loop of a generation stage is found without frames too:
+// nsys has none.
+func TestGenerationWithoutFrames(t *testing.T) {
+	for _, want := range loopTruths {
+		if !strings.Contains(want.run, "stage2") {
+			continue
+		}
+		t.Run(want.run, func(t *testing.T) {
+			t.Parallel()
+			path := affordable(t, want.run)
+			o := Options{StageMap: map[int]string{2: "code2wav"}}
+			framed, bare := run(t, o, nil, path), run(t, o, without(trace.Frame), path)
+			stepsAre(t, bare, want)
+			compareSteps(t, "period", stepOfKernel(framed), stepOfKernel(bare))
+		})
+	}
+}
+
 func compareSteps(t *testing.T, method string, framed, found map[[3]int64]int64) {
 	t.Helper()
 	same := 0
