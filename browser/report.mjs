@@ -125,6 +125,19 @@ async function checkTimeline(page) {
   check((await chartOf(page, 'timeline-chart')).shapes > 3, 'an empty timeline');
 }
 
+// Warnings stand on top, and each figure has its exact value at hand.
+async function checkWords(page, json) {
+  same(await page.locator('#warnings li').count(), json.warnings.length, 'warnings');
+  const text = await page.locator('body').innerText();
+  for (const w of json.warnings) check(text.includes(w.message), 'not on the page:', w.message);
+  const untitled = await page.evaluate(() => [...document.querySelectorAll('.table th[data-column]')].flatMap((th) => {
+    if (!/_(ns|bytes)$/.test(th.dataset.column)) return [];
+    const i = [...th.parentNode.children].indexOf(th);
+    return [...th.closest('table').tBodies[0].rows].map((tr) => tr.cells[i]).filter((td) => td.textContent && !td.querySelector('.null') && !/^-?[\d,]+ (ns|bytes)$/.test(td.title));
+  }).length);
+  same(untitled, 0, 'figures without their exact value');
+}
+
 // Names are text and nothing else.
 async function checkHostile(page) {
   check(!(await page.title()).includes('owned'), 'a name ran as a script');
@@ -144,6 +157,7 @@ async function checkReport(browser, name, path) {
   const page = await open(browser, file);
   await checkNames(page);
   if (name === 'hostile') await checkHostile(page);
+  if (name !== 'hostile') await checkWords(page, json);
   await checkTables(page, json);
   await checkSorting(page, 'count');
   await checkFilter(page, json);
