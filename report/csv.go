@@ -12,7 +12,7 @@ import (
 // CSV writes one table in base units, all columns and rows, with a header. Two
 // tables have different columns and would need a separator that no reader of
 // CSV knows, so more than one is refused.
-var CSV = Format{Name: "csv", Doc: "one table in base units, for spreadsheets (default: kernels)", Write: writeCSV}
+var CSV = Format{Name: "csv", Doc: "one table in base units, for spreadsheets (default: kernels)", Write: writeCSV, Single: true}
 
 const csvTable = "kernels"
 

@@ -16,9 +16,10 @@ type Format struct {
 	Doc  string // one line for the help
 	// Write writes all of s to w. It returns w's error, or an [*OptionError].
 	Write func(w io.Writer, s *analyze.Summary, o Options) error
-	// Draws says that Write wants Summary.Timeline too, and that an output
-	// holds one run.
-	Draws bool
+	Draws bool // Write wants Summary.Timeline too
+	// Single says that an output holds one run: several written one after the
+	// other are no page and no table.
+	Single bool
 }
 
 // Formats lists the formats, sorted by name.

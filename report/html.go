@@ -17,7 +17,7 @@ import (
 
 // HTML is a page to send to colleagues: one file that asks the network for
 // nothing, with charts, a timeline and all tables to sort and filter.
-var HTML = Format{Name: "html", Doc: "a page with charts and tables, in one file that needs no network", Write: writeHTML, Draws: true}
+var HTML = Format{Name: "html", Doc: "a page with charts and tables, in one file that needs no network", Write: writeHTML, Draws: true, Single: true}
 
 // pageFiles are the page's template, style and scripts. What echarts.min.js is
 // and how it was made stands in html/echarts/README.md.

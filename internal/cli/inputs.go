@@ -137,7 +137,7 @@ func (o *inputOptions) options() (analyze.Options, error) {
 func (o *inputOptions) choose(found session.Found) ([]session.Session, error) {
 	switch {
 	case o.all && o.single != "" && len(found.Sessions) > 1:
-		return nil, usagef("%s shows one session, and %d were found: choose one with --session: %s",
+		return nil, usagef("%s shows one session, and %d were found: choose one with --session (%s), or take export --all --format csv or parquet",
 			o.single, len(found.Sessions), strings.Join(sessionIDs(found.Sessions), ", "))
 	case o.all:
 		return found.Sessions, nil

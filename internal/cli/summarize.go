@@ -80,7 +80,7 @@ func (o *summarizeOptions) validate(args []string) error {
 	if err := o.outputOptions.validate(analyses); err != nil {
 		return err
 	}
-	if o.chosen.Draws {
+	if o.chosen.Single {
 		o.single = o.chosen.Name
 	}
 	return nil

@@ -48,7 +48,7 @@ stays, is said. For several files OUT is a folder.`,
 			if err := o.outputOptions.validate([]analyze.Analysis{analyze.Defects}); err != nil {
 				return err
 			}
-			if o.chosen.Draws {
+			if o.chosen.Single {
 				o.single = o.chosen.Name
 			}
 			return o.run(cmd, std)
