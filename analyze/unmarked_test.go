@@ -28,30 +28,54 @@ func stepOfKernel(s *Session) map[[3]int64]int64 {
 	return steps
 }
 
-// With the python frames taken out of a trace, the order of the kernels' names
-// alone gives the same steps, and nearly every kernel lies in the same one.
+// With the python frames taken out of a trace, and the step markers of step
+// execution too, the order of the kernels' names alone gives the same steps, and
+// nearly every kernel lies in the same one.
 func TestWithoutFrames(t *testing.T) {
 	for _, want := range loopTruths {
-		if strings.Contains(want.run, "stage2") || want.run == "own/diffusion_nostack" || strings.Contains(want.run, "stepmode") {
-			continue // an annotation, or nothing at all, would be all that is left or missing
+		if strings.Contains(want.run, "stage2") || want.run == "own/diffusion_nostack" {
+			continue // nothing marks the request without frames, or there are none: see TestPeriodAlone
 		}
 		t.Run(want.run, func(t *testing.T) {
 			t.Parallel()
 			path := affordable(t, want.run)
-			framed, bare := run(t, Options{}, nil, path), run(t, Options{}, without(trace.Frame), path)
+			gone := []trace.Kind{trace.Frame}
+			if strings.Contains(want.run, "stepmode") {
+				gone = append(gone, trace.Range)
+			}
+			framed, bare := run(t, Options{}, nil, path), run(t, Options{}, without(gone...), path)
 			if len(framed.steps) != len(bare.steps) {
-				t.Errorf("%d steps with frames, %d without", len(framed.steps), len(bare.steps))
+				t.Fatalf("%d steps with frames, %d without", len(framed.steps), len(bare.steps))
 			}
 			for i := range bare.steps {
-				if m := bare.steps[i].method; !kernelsOnly[m] {
-					t.Errorf("step %d was found by %s", i, m)
+				st, truth := &bare.steps[i], &framed.steps[i]
+				if !kernelsOnly[st.method] {
+					t.Errorf("step %d was found by %s", i, st.method)
 				}
-				if i < len(framed.steps) && (bare.steps[i].cached != framed.steps[i].cached || bare.steps[i].forwards != framed.steps[i].forwards || bare.steps[i].expert != framed.steps[i].expert) {
-					t.Logf("step %d: %d forwards, cached %v, expert %d; frames say %d, %v, %d", i, bare.steps[i].forwards, bare.steps[i].cached, bare.steps[i].expert, framed.steps[i].forwards, framed.steps[i].cached, framed.steps[i].expert)
+				if st.cached != truth.cached || st.forwards != truth.forwards {
+					t.Errorf("step %d: %d forwards, cached %v; frames say %d, %v", i, st.forwards, st.cached, truth.forwards, truth.cached)
+				}
+				if st.expert >= 0 && st.expert != truth.expert {
+					t.Errorf("step %d: expert %d; frames say %d", i, st.expert, truth.expert)
 				}
 			}
-			compareSteps(t, "graph or period", stepOfKernel(framed), stepOfKernel(bare))
-			compareSteps(t, "period", stepOfKernel(framed), stepsByPeriod(bare))
+			compareSteps(t, "without frames", stepOfKernel(framed), stepOfKernel(bare))
+		})
+	}
+}
+
+// The steps that the period finds in each request are as many as the run was
+// made with, and where frames say more, they hold the same kernels.
+func TestPeriodAlone(t *testing.T) {
+	for _, want := range loopTruths {
+		t.Run(want.run, func(t *testing.T) {
+			t.Parallel()
+			s := run(t, Options{}, nil, affordable(t, want.run))
+			found, counts := stepsByPeriod(s)
+			if !slices.Equal(counts, want.steps) {
+				t.Errorf("%v steps, want %v", counts, want.steps)
+			}
+			compareSteps(t, "period", stepOfKernel(s), found)
 		})
 	}
 }
@@ -82,16 +106,18 @@ func compareSteps(t *testing.T, method string, framed, found map[[3]int64]int64)
 			same++
 		}
 	}
+	t.Logf("%s: %d of %d kernels lie in the same step, %.2f %%", method, same, len(framed), 100*float64(same)/float64(len(framed)))
 	if same*100 < len(framed)*99 {
-		t.Errorf("%s: %d of %d kernels lie in the same step", method, same, len(framed))
+		t.Errorf("%s: only %d of %d kernels lie in the same step", method, same, len(framed))
 	}
 }
 
-// stepsByPeriod is what the period alone says about the requests of a run.
-func stepsByPeriod(s *Session) map[[3]int64]int64 {
+// stepsByPeriod is what the period alone says about the requests of a run, and
+// how many steps it finds in each.
+func stepsByPeriod(s *Session) (steps map[[3]int64]int64, counts []int) {
 	src := s.Sources[0]
 	s.orderLaunches(src)
-	steps := map[[3]int64]int64{}
+	steps = map[[3]int64]int64{}
 	for k := range stepOfKernel(s) {
 		steps[k] = -1
 	}
@@ -100,8 +126,10 @@ func stepsByPeriod(s *Session) map[[3]int64]int64 {
 			r := request{Span: q.Span, track: track, known: true}
 			l := findByPeriod(s, src, &r)
 			if l == nil {
+				counts = append(counts, 0)
 				continue
 			}
+			counts = append(counts, len(l.steps))
 			for _, k := range s.launchOrder(src, &r) {
 				for i, st := range l.steps {
 					if st.span.Contains(k.at) {
@@ -111,7 +139,7 @@ func stepsByPeriod(s *Session) map[[3]int64]int64 {
 			}
 		}
 	}
-	return steps
+	return steps, counts
 }
 
 // No diffusion loop is seen in what is not one, with frames and ranges or
