@@ -164,7 +164,10 @@ func (b body) junction(from, to, t int) int {
 		return min(d, b.unit-d)
 	}
 	best, at := 0.05, -1
-	end := max(0, from) // of the last marks before i
+	end := min(max(0, from), len(b.before)-1) // of the last marks before i
+	for end > 0 && from-end < b.unit && !b.marked(end-1) {
+		end--
+	}
 	for i := max(1, from); i < min(to, len(b.before)-1); i++ {
 		if !b.marked(i) {
 			continue

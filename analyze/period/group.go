@@ -214,7 +214,7 @@ func (x *index) again(gaps []span, on []bool, b beat) bool {
 	return twice >= 3 && 10*twice >= once
 }
 
-// apart says whether the gaps of another phase hold what the two shortest on
+// apart says whether the gaps of another phase hold what the shortest ones on
 // the beat do not: where one pass follows the other at once, their ends meet.
 // Gaps that damage makes poorer than others have nothing of their own.
 func (x *index) apart(gaps []span, b beat) bool {
@@ -223,7 +223,9 @@ func (x *index) apart(gaps []span, b beat) bool {
 		ends = append(ends, i)
 	}
 	slices.SortStableFunc(ends, func(i, j int) int { return gaps[i].len() - gaps[j].len() })
-	ends = ends[:min(2, len(ends))]
+	if ends = ends[:min(2, len(ends))]; len(ends) == 2 && 2*gaps[ends[1]].len() > 3*gaps[ends[0]].len() {
+		ends = ends[:1] // a step that a cache cut short follows the other
+	}
 	own := make([]int, b.size)
 	for _, p := range x.inGaps(gaps) {
 		hits := make([]int, b.size)
@@ -299,7 +301,7 @@ func beatOf(in []int32, gaps int) (beat, bool) {
 		steps[i] = in[i+1] - in[i]
 	}
 	slices.Sort(steps)
-	size := int(steps[len(steps)/2])
+	size := int(steps[len(steps)/4]) // a lost gap makes two steps one
 	if size < 2 || size > maxBeat {
 		return beat{}, false
 	}
