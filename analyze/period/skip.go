@@ -273,7 +273,7 @@ func complete(all []turning, ends [][][]int) {
 	for i, t := range all {
 		for k, e := range ends[i][:len(ends[i])-1] {
 			extra := e[0] - t.tails[k].from - usual
-			if len(e) == 1 && extra >= max(gram, n/2) && extra <= n+max(gram, n/2) {
+			if len(e) == 1 && extra >= max(gram, 2*n/3) && extra <= n+max(gram, n/2) {
 				ends[i][k] = []int{e[0] - n, e[0]}
 			}
 		}
