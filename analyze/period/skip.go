@@ -66,7 +66,7 @@ func (x *index) withSkipped(all []turning) {
 	if len(again) > 0 && !endAlike(again, once) {
 		return
 	}
-	complete(all, ends)
+	x.complete(all, ends)
 	for i := range all {
 		all[i].bounds = append(all[i].bounds[:1], slices.Concat(ends[i]...)...)
 	}
@@ -254,7 +254,7 @@ func (x *index) subsequences(a span, in ...span) []int {
 
 // complete cuts the steps whose length, compared with that of others before
 // their cut, tells of a skipped one that damage hides.
-func complete(all []turning, ends [][][]int) {
+func (x *index) complete(all []turning, ends [][][]int) {
 	var plain, skips []int
 	for i, t := range all {
 		for k, e := range ends[i][:len(ends[i])-1] {
@@ -273,11 +273,17 @@ func complete(all []turning, ends [][][]int) {
 	for i, t := range all {
 		for k, e := range ends[i][:len(ends[i])-1] {
 			extra := e[0] - t.tails[k].from - usual
-			if len(e) == 1 && extra >= max(gram, 2*n/3) && extra <= n+max(gram, n/2) {
+			if len(e) == 1 && extra >= max(gram, 2*n/3) && extra <= n+max(gram, n/2) && x.twice(e[0], n) {
 				ends[i][k] = []int{e[0] - n, e[0]}
 			}
 		}
 	}
+}
+
+// twice says whether half of the n kernels before end come once more before
+// these, in the same order.
+func (x *index) twice(end, n int) bool {
+	return end >= 2*n+gram && 2*x.subsequence(span{end - n, end}, span{end - 2*n - gram, end - n}) >= n
 }
 
 // endAlike says whether a step that is followed by a skipped one ends as soon
