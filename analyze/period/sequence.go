@@ -39,7 +39,7 @@ type Step struct {
 	First, End int
 	Forwards   int  // calls of the transformer; 0 in a cached step, -1 where unknown
 	Cached     bool // most of the transformer was skipped
-	Expert     int  // 0, 1, … where the loop changes its transformer half-way, else -1
+	Expert     int  // -1: experts of one architecture launch the same kernels
 }
 
 // minUnit is the least number of kernels between two passes of a transformer.
