@@ -99,6 +99,32 @@ func TestAttribution(t *testing.T) {
 		second 0/1/denoise/-
 		tail 0/0/denoise/-`,
 	}, {
+		"BAGEL in a batch: one forward a step, in a loop of its own", `
+			range t=0 d=1000 track=host/1 "pipeline_forward"
+			frame t=10 d=20 track=host/1 "bagel/bagel_transformer.py(1): forward"
+			frame t=100 d=300 track=host/1 "bagel/bagel_transformer.py(1): generate_image"
+			frame t=110 d=50 track=host/1 "bagel/bagel_transformer.py(2): forward"
+			frame t=112 d=40 track=host/1 "bagel/bagel_transformer.py(1): forward"
+			frame t=210 d=50 track=host/1 "bagel/bagel_transformer.py(2): forward"
+			frame t=500 d=50 track=host/1 "bagel/pipeline_bagel.py(1): _decode_image_from_latent"
+			` + calls("prompt@15", "early@105", "one@120", "two@220", "decode@510"),
+		`decode 0/-/vae_decode/-
+		early 0/-/denoise/-
+		one 0/0/denoise/-
+		prompt 0/-/other/-
+		two 0/1/denoise/-`,
+	}, {
+		"BAGEL branch by branch: forwards inside branches are no steps", `
+			range t=0 d=1000 track=host/1 "pipeline_forward"
+			frame t=100 d=300 track=host/1 "bagel/bagel_transformer.py(1): generate_image"
+			frame t=110 d=50 track=host/1 "bagel/bagel_transformer.py(1): forward_single_branch"
+			frame t=112 d=40 track=host/1 "bagel/bagel_transformer.py(1): forward"
+			frame t=210 d=50 track=host/1 "bagel/bagel_transformer.py(1): forward_single_branch"
+			frame t=212 d=40 track=host/1 "bagel/bagel_transformer.py(1): forward"
+			` + calls("text@120", "image@220"),
+		`image 0/-/denoise/-
+		text 0/-/denoise/-`,
+	}, {
 		"ranges of one request with the very same span are one request", `
 			range t=0 d=1000 track=host/1 "diffusion_forward"
 			range t=0 d=1000 track=host/1 "pipeline_forward"

@@ -69,8 +69,9 @@ type grouping struct {
 	keep      func(*Work) bool     // nil keeps all
 	stages    func(*Session) []int // the stages that have rows; nil for all
 	figures   []figure
-	bySize    bool // largest first within the first dimension; else in the order of the dimensions
-	overall   bool // largest first in the whole table
+	known     func(*Session) []Work // have rows even without work, by an example of what would be in them; nil for none
+	bySize    bool                  // largest first within the first dimension; else in the order of the dimensions
+	overall   bool                  // largest first in the whole table
 	top       int
 	brief     bool
 }
@@ -115,10 +116,7 @@ func (g *grouping) groups(s *Session) []*group {
 		if left[s.source(w)] || g.keep != nil && !g.keep(w) {
 			continue
 		}
-		var key groupKey
-		for k := range g.dims {
-			key[k] = g.dims[k].id(s, w)
-		}
+		key := g.key(s, w)
 		if last == nil || last.key != key {
 			if last = found[key]; last == nil {
 				last = &group{key: key, sample: w, tally: tally{wantDurations: durations}}
@@ -127,7 +125,28 @@ func (g *grouping) groups(s *Session) []*group {
 		}
 		last.add(s, w)
 	}
+	g.addKnown(s, found)
 	return slices.SortedFunc(maps.Values(found), func(a, b *group) int { return g.compare(s, a, b) })
+}
+
+func (g *grouping) key(s *Session, w *Work) (key groupKey) {
+	for k := range g.dims {
+		key[k] = g.dims[k].id(s, w)
+	}
+	return key
+}
+
+// addKnown adds the rows without work: a step that a cache spared launches
+// nothing, and is a step.
+func (g *grouping) addKnown(s *Session, found map[groupKey]*group) {
+	if g.known == nil {
+		return
+	}
+	for _, w := range g.known(s) {
+		if key := g.key(s, &w); found[key] == nil {
+			found[key] = &group{key: key, sample: &w}
+		}
+	}
 }
 
 // leftOut tells which sources belong to stages that have no rows.

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"omnitrace/analyze/rules"
@@ -143,6 +144,9 @@ func (th *thread) turns(loop trace.Span) (begins []trace.Time, end trace.Time) {
 		}
 	}
 	explicit, predicts := th.in(rules.StepBegin, loop), th.in(rules.Predict, loop)
+	if len(predicts) > 0 && th.within(rules.Branch, predicts[0].Span) {
+		predicts = nil // the prediction of one branch, which a step may have several of (BAGEL)
+	}
 	ends := th.in(rules.StepEnd, loop)
 	if len(ends) == 0 {
 		ends = th.in(rules.Tick, loop)
@@ -166,6 +170,11 @@ func (th *thread) turns(loop trace.Span) (begins []trace.Time, end trace.Time) {
 		from = e.End
 	}
 	return begins, end
+}
+
+// within reports whether span lies inside a mark of the role.
+func (th *thread) within(role rules.Role, span trace.Span) bool {
+	return slices.ContainsFunc(th.marks[role], func(m mark) bool { return m.Covers(span) && m.Span != span })
 }
 
 func starts(marks []mark) []trace.Time {

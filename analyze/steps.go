@@ -1,5 +1,7 @@
 package analyze
 
+import "omnitrace/analyze/rules"
+
 // Phases splits each stage by phase of the request, or by kind of pass.
 var Phases = register(30, &grouping{
 	name: "phases", doc: "GPU time of each phase, by what was open on the launching thread",
@@ -25,6 +27,7 @@ var Steps = register(40, &grouping{
 	},
 	figures: append(standard[:len(standard):len(standard)], inherited),
 	stages:  (*Session).stagesWithSteps,
+	known:   (*Session).knownSteps,
 	top:     24,
 })
 
@@ -43,8 +46,42 @@ var Iterations = register(50, &grouping{
 	},
 	figures: append(standard[:len(standard):len(standard)], inherited),
 	stages:  (*Session).stagesWithPasses,
+	known:   (*Session).knownPasses,
 	top:     12,
 })
+
+// nothing is work that was launched in nothing.
+func nothing(source int) Work {
+	return Work{source: int32(source), launch: -1, request: -1, phase: -1, step: -1, iteration: -1}
+}
+
+// knownSteps returns, for each step, work as it would hold. Steps that a
+// selection left without work are not shown.
+func (s *Session) knownSteps() []Work {
+	var known []Work
+	for i := range s.steps {
+		if st := &s.steps[i]; !st.hidden {
+			w := nothing(st.source)
+			w.request, w.step = st.request, int32(i)
+			known = append(known, w)
+		}
+	}
+	return known
+}
+
+// knownPasses is knownSteps for scheduler passes. Dummy passes that launched
+// nothing are how an idle engine passes its time.
+func (s *Session) knownPasses() []Work {
+	var known []Work
+	for i := range s.iterations {
+		if it := &s.iterations[i]; !it.hidden && it.Phase != rules.Dummy {
+			w := nothing(it.source)
+			w.iteration = int32(i)
+			known = append(known, w)
+		}
+	}
+	return known
+}
 
 // inherited counts what has no launch call in the file.
 var inherited = wide(count("inherited", "events assigned by what surrounds them: no launch call in the file, or launched by a thread that works for another", func(t *tally) int64 { return t.inherited }))
