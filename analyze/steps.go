@@ -1,6 +1,9 @@
 package analyze
 
-import "omnitrace/analyze/rules"
+import (
+	"omnitrace/analyze/rules"
+	"omnitrace/trace"
+)
 
 // Phases splits each stage by phase of the request, or by kind of pass.
 var Phases = register(30, &grouping{
@@ -55,16 +58,20 @@ func nothing(source int) Work {
 	return Work{source: int32(source), launch: -1, request: -1, phase: -1, step: -1, iteration: -1}
 }
 
-// knownSteps returns, for each step, work as it would hold. Steps that a
-// selection left without work are not shown.
+// knownSteps returns work as it would lie in each step that a cache spared, and
+// in those between others with work. What lies outside is not shown: the rest
+// of a trimmed trace has marks and no work.
 func (s *Session) knownSteps() []Work {
+	extent := s.extents(func(w *Work) int32 { return w.step })
 	var known []Work
 	for i := range s.steps {
-		if st := &s.steps[i]; !st.hidden {
-			w := nothing(st.source)
-			w.request, w.step = st.request, int32(i)
-			known = append(known, w)
+		st := &s.steps[i]
+		if st.hidden || !st.cached && !extent[st.source].Contains(trace.Time(i)) {
+			continue
 		}
+		w := nothing(st.source)
+		w.request, w.step = st.request, int32(i)
+		known = append(known, w)
 	}
 	return known
 }
@@ -72,15 +79,37 @@ func (s *Session) knownSteps() []Work {
 // knownPasses is knownSteps for scheduler passes. Dummy passes that launched
 // nothing are how an idle engine passes its time.
 func (s *Session) knownPasses() []Work {
+	extent := s.extents(func(w *Work) int32 { return w.iteration })
 	var known []Work
 	for i := range s.iterations {
-		if it := &s.iterations[i]; !it.hidden && it.Phase != rules.Dummy {
-			w := nothing(it.source)
-			w.iteration = int32(i)
-			known = append(known, w)
+		it := &s.iterations[i]
+		if it.hidden || it.Phase == rules.Dummy || !extent[it.source].Contains(trace.Time(i)) {
+			continue
 		}
+		w := nothing(it.source)
+		w.iteration = int32(i)
+		known = append(known, w)
 	}
 	return known
+}
+
+// extents returns, for each source, from the first to the last index that its
+// work has.
+func (s *Session) extents(index func(*Work) int32) []trace.Span {
+	extents := make([]trace.Span, len(s.Sources))
+	for i := range s.work {
+		w := &s.work[i]
+		n := trace.Time(index(w))
+		if n < 0 {
+			continue
+		}
+		x, at := &extents[w.source], trace.Span{Start: n, End: n + 1}
+		if x.Len() == 0 {
+			*x = at
+		}
+		*x = x.Union(at)
+	}
+	return extents
 }
 
 // inherited counts what has no launch call in the file.

@@ -2,9 +2,9 @@ package analyze
 
 import "testing"
 
-// Steps and passes that launch nothing have rows all the same: a cache that
-// reuses the noise makes no kernel, and the step took place. An idle engine's
-// dummy passes have none.
+// Steps that a cache spared have rows even if they launch nothing, as have steps
+// and passes between others with work. An idle engine's dummy passes have none,
+// nor has what a trimmed trace only has marks of.
 func TestRowsWithoutWork(t *testing.T) {
 	s := written(t, `
 		range t=0 d=1000 track=host/1 "diffusion_forward"
@@ -30,15 +30,17 @@ func TestRowsWithoutWork(t *testing.T) {
 		range t=0 d=10 track=host/1 "execute_context_0(0)_generation_0(0)"
 		range t=100 d=10 track=host/1 "execute_context_0(0)_generation_1(1)"
 		range t=200 d=10 track=host/1 "execute_context_0(0)_generation_1(1)"
-		`+calls("a@105"))
+		range t=300 d=10 track=host/1 "execute_context_0(0)_generation_1(1)"
+		range t=400 d=10 track=host/1 "execute_context_0(0)_generation_1(1)"
+		`+calls("a@105", "b@305"))
 	tab = table(s, Iterations)
-	for i, want := range []int64{1, 0} {
+	for i, want := range []int64{1, 0, 1} {
 		row := rowOf(t, &tab, keyOf("stage", 0, "iteration", i+1))
 		if got := cell(t, &tab, row, "kernels"); got != want {
 			t.Errorf("iteration %d: %d kernels, want %d", i+1, got, want)
 		}
 	}
-	if len(tab.Rows) != 2 {
-		t.Errorf("%d rows, want 2: dummies without work have none", len(tab.Rows))
+	if len(tab.Rows) != 3 {
+		t.Errorf("%d rows, want 3: dummies, and what lies outside of all work, have none", len(tab.Rows))
 	}
 }
