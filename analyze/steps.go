@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"slices"
+
 	"omnitrace/analyze/rules"
 	"omnitrace/trace"
 )
@@ -53,9 +55,11 @@ var Iterations = register(50, &grouping{
 	top:     12,
 })
 
-// nothing is work that was launched in nothing.
-func nothing(source int) Work {
-	return Work{source: int32(source), launch: -1, request: -1, phase: -1, step: -1, iteration: -1}
+// nothing is work of a source that was launched in nothing, on the first of its
+// devices; false for a source without any.
+func (s *Session) nothing(source int) (Work, bool) {
+	d := slices.IndexFunc(s.devices, func(d device) bool { return d.source == source })
+	return Work{device: int32(d), launch: -1, request: -1, phase: -1, step: -1, iteration: -1}, d >= 0
 }
 
 // knownSteps returns work as it would lie in each step that a cache spared, and
@@ -69,9 +73,10 @@ func (s *Session) knownSteps() []Work {
 		if st.hidden || !st.cached && !extent[st.source].Contains(trace.Time(i)) {
 			continue
 		}
-		w := nothing(st.source)
-		w.request, w.step = st.request, int32(i)
-		known = append(known, w)
+		if w, ok := s.nothing(st.source); ok {
+			w.request, w.step = st.request, int32(i)
+			known = append(known, w)
+		}
 	}
 	return known
 }
@@ -86,9 +91,10 @@ func (s *Session) knownPasses() []Work {
 		if it.hidden || it.Phase == rules.Dummy || !extent[it.source].Contains(trace.Time(i)) {
 			continue
 		}
-		w := nothing(it.source)
-		w.iteration = int32(i)
-		known = append(known, w)
+		if w, ok := s.nothing(it.source); ok {
+			w.iteration = int32(i)
+			known = append(known, w)
+		}
 	}
 	return known
 }
@@ -103,7 +109,7 @@ func (s *Session) extents(index func(*Work) int32) []trace.Span {
 		if n < 0 {
 			continue
 		}
-		x, at := &extents[w.source], trace.Span{Start: n, End: n + 1}
+		x, at := &extents[s.source(w)], trace.Span{Start: n, End: n + 1}
 		if x.Len() == 0 {
 			*x = at
 		}
