@@ -14,5 +14,11 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
+	// Large captures would take three times what they need: above this, memory
+	// is collected as often as it takes. Events hold no pointers, so that costs
+	// little; see DESIGN.md.
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(900 << 20)
+	}
 	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
