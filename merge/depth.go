@@ -58,9 +58,8 @@ func highest(samples []Sample) []Sample {
 }
 
 // queue returns how much GPU work was launched and had not ended, on a device of
-// a source whose times are moved. Work without a known launch is queued from its
-// start.
-func queue(src *analyze.Source, device int64, by trace.Time) []Sample {
+// a source. Work without a known launch is queued from its start.
+func queue(src *analyze.Source, device int64) []Sample {
 	t := src.Trace
 	var all []change
 	for i, call := range src.Links.Launch {
@@ -72,31 +71,44 @@ func queue(src *analyze.Source, device int64, by trace.Time) []Sample {
 		if call >= 0 {
 			from = min(from, t.Events[call].Start)
 		}
-		all = append(all, change{from + by, 1}, change{e.End + by, -1})
+		all = append(all, change{from, 1}, change{e.End, -1})
 	}
 	return levels(all)
 }
 
-// addCards adds how many stages ran at a time on each physical GPU that is known.
-func (p *planner) addCards() {
-	for _, card := range p.s.Cards() {
-		var all []change
-		for _, stage := range slices.Sorted(maps.Keys(card.Busy)) {
-			by := p.moveStage(stage)
-			for _, s := range card.Busy[stage] {
-				all = append(all, change{s.Start + by, 1}, change{s.End + by, -1})
-			}
-		}
-		p.Tracks = append(p.Tracks, Track{Source: -1, Name: "stages active on " + card.UUID, Samples: levels(all)})
-	}
+// A stage of a capture, as a card sees it.
+type userOfCard struct {
+	capture string
+	stage   int
 }
 
-// moveStage returns [planner.move] of a stage's first source.
-func (p *planner) moveStage(stage int) trace.Time {
-	for _, i := range p.order {
-		if p.s.Sources[i].Stage == stage {
-			return p.move(i)
+// addCards adds how many stages ran at a time on each physical GPU that is known.
+// Sources without a known clock are left out where another one has one too.
+func (p *planner) addCards() {
+	cards := map[string]map[userOfCard][]trace.Span{}
+	for i := range p.parts {
+		part := &p.parts[i]
+		for _, b := range part.busy {
+			uuid := cmp.Or(b.uuid, part.Card)
+			if uuid == "" || part.Clock != trace.ClockUnix && len(p.parts) > 1 {
+				continue
+			}
+			if cards[uuid] == nil {
+				cards[uuid] = map[userOfCard][]trace.Span{}
+			}
+			user := userOfCard{part.Capture, part.Stage}
+			for _, s := range b.spans {
+				cards[uuid][user] = append(cards[uuid][user], moved(s, p.move(part)))
+			}
 		}
 	}
-	return 0
+	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
+		var all []change
+		for _, spans := range cards[uuid] {
+			for _, s := range trace.UnionOf(spans) {
+				all = append(all, change{s.Start, 1}, change{s.End, -1})
+			}
+		}
+		p.Tracks = append(p.Tracks, Track{Source: -1, Name: "stages active on " + uuid, Samples: levels(all)})
+	}
 }

@@ -20,8 +20,8 @@ kernel t=15 d=5 track=gpu0/7 corr=2 "b"
 kernel t=30 d=5 track=gpu0/7 "c"
 kernel t=1 d=99 track=gpu1/7 "d"
 `)
-	got := queue(&analyze.Source{Trace: tr, Links: trace.Link(tr)}, 0, 100)
-	want := []Sample{{100, 1}, {105, 2}, {115, 1}, {120, 0}, {130, 1}, {135, 0}}
+	got := queue(&analyze.Source{Trace: tr, Links: trace.Link(tr)}, 0)
+	want := []Sample{{0, 1}, {5, 2}, {15, 1}, {20, 0}, {30, 1}, {35, 0}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -19,6 +19,7 @@ type Source struct {
 	Name  string // of the file, for the note
 	Label string // "stage 0 thinker · rank 0"
 	Card  string // UUID of its GPU, "" where it is not known
+	PID   string // of the process whose work it is, "" where that is not known
 	// Shift is added to the file's times, which puts them on the clock of the
 	// result.
 	Shift trace.Time
@@ -151,6 +152,8 @@ func processLabel(s *Source, pid string, gpu bool) (name string, order int) {
 		return s.Label + " · GPU " + pid, orderGPU
 	case err != nil || pid == "-1":
 		return strings.TrimSpace(s.Label + " · profiler " + pid), orderOther
+	case s.PID != "" && pid != s.PID:
+		return s.Label + " · process " + pid, orderOther
 	}
 	return s.Label, orderHost
 }

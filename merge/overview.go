@@ -11,25 +11,16 @@ import (
 	"omnitrace/trace"
 )
 
-// addLanes adds each device's phases, passes, steps, load and queue.
-func (p *planner) addLanes() {
-	for _, lane := range p.s.Timeline().Lanes {
-		place := slices.IndexFunc(p.order, func(i int) bool {
-			src := p.s.Sources[i]
-			return src.Stage == lane.Stage && src.Replica == lane.Replica && src.Rank == lane.Rank
-		})
-		if place < 0 {
-			continue
-		}
-		i := p.order[place]
-		// The lane's times count from the first GPU work.
-		at := p.s.Origin(i) + p.move(i)
-		on := fmt.Sprintf(" on GPU %d", lane.Device)
-		p.Tracks = append(p.Tracks, Track{Source: place, Name: "phases" + on, Slices: phases(&lane, at)})
-		p.Tracks = append(p.Tracks, Track{Source: place, Name: "passes" + on, Slices: units(&lane, at, "iteration")})
-		p.Tracks = append(p.Tracks, Track{Source: place, Name: "steps" + on, Slices: units(&lane, at, "step")})
-		p.Tracks = append(p.Tracks, Track{Source: place, Name: "busy %" + on, Samples: load(&lane, at)})
-		p.Tracks = append(p.Tracks, Track{Source: place, Name: "queue depth" + on, Samples: queue(p.s.Sources[i], lane.Device, p.move(i))})
+// tracksOf returns a device's phases, passes, steps, load and queue. The lane's
+// times count from a time on the source's clock.
+func tracksOf(src *analyze.Source, lane *analyze.Lane, at trace.Time) []Track {
+	on := fmt.Sprintf(" on GPU %d", lane.Device)
+	return []Track{
+		{Name: "phases" + on, Slices: phases(lane, at)},
+		{Name: "passes" + on, Slices: units(lane, at, "iteration")},
+		{Name: "steps" + on, Slices: units(lane, at, "step")},
+		{Name: "busy %" + on, Samples: load(lane, at)},
+		{Name: "queue depth" + on, Samples: queue(src, lane.Device)},
 	}
 }
 

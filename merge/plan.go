@@ -5,81 +5,99 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
-	"omnitrace/analyze"
 	"omnitrace/trace"
 )
 
 // A Plan is what goes on one timeline, and where.
 type Plan struct {
 	Base     trace.Time // what the result's times count from on the Unix clock; 0 for an unknown one
-	Sources  []Source   // in the order of the pipeline
+	Sources  []Source   // by capture, in the order of the pipeline
 	Tracks   []Track
 	Warnings []string
 }
 
-// NewPlan places the traces of a session, each stage's moved by hand, and adds
-// tracks of what the analysis found. Input says how to read a source of the
-// session.
+// Moves are by how much the user moves traces: by stage ("1") or by what their
+// capture is called.
+type Moves map[string]time.Duration
+
+func (m Moves) of(p *Part) trace.Time {
+	return trace.Time(m[strconv.Itoa(p.Stage)] + m[p.Capture])
+}
+
+// NewPlan places the parts of one capture or of several, which come one after
+// the other, on one timeline, each moved by hand.
 //
 // A trace on an unknown clock is placed as if its first GPU work were the run's.
-func NewPlan(s *analyze.Session, moved map[int]time.Duration, input func(source int) Input) *Plan {
-	p := &planner{s: s, moved: moved, Plan: &Plan{}}
+func NewPlan(parts []Part, moved Moves) *Plan {
+	p := &planner{parts: slices.Clone(parts), moved: moved, Plan: &Plan{}}
 	p.sort()
-	for _, i := range p.order {
-		p.place(i, input(i))
+	p.findBase()
+	for i := range p.parts {
+		p.place(i)
 	}
-	p.addLanes()
 	p.addCards()
 	return p.Plan
 }
 
 type planner struct {
 	*Plan
-	s     *analyze.Session
-	moved map[int]time.Duration
-	order []int // indices of the session's sources, by place in the pipeline
+	parts []Part // in the order of the plan's sources
+	moved Moves
 }
 
 func (p *planner) sort() {
-	for i, src := range p.s.Sources {
-		if src.Trace != nil {
-			p.order = append(p.order, i)
-		}
+	var captures []string
+	for i := range p.parts {
+		captures = append(captures, p.parts[i].Capture)
 	}
-	slices.SortStableFunc(p.order, func(a, b int) int {
-		x, y := p.s.Sources[a], p.s.Sources[b]
-		return cmp.Or(cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.Replica, y.Replica), cmp.Compare(x.Rank, y.Rank))
+	slices.SortStableFunc(p.parts, func(a, b Part) int {
+		return cmp.Or(cmp.Compare(slices.Index(captures, a.Capture), slices.Index(captures, b.Capture)),
+			cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Replica, b.Replica), cmp.Compare(a.Rank, b.Rank))
 	})
 }
 
-// place adds a source. The result counts from where the earliest text does.
-func (p *planner) place(i int, in Input) {
-	src := p.s.Sources[i]
-	known := src.Clock == trace.ClockUnix
-	if known && (p.Base == 0 || in.Origin < p.Base) {
-		for k := range p.Sources {
-			p.Sources[k].Shift += p.Base - in.Origin
+// findBase makes the result count from where the earliest text does.
+func (p *planner) findBase() {
+	for i := range p.parts {
+		if part := &p.parts[i]; part.Clock == trace.ClockUnix && (p.Base == 0 || part.Origin < p.Base) {
+			p.Base = part.Origin
 		}
-		p.Base = in.Origin
 	}
-	if !known && len(p.order) > 1 {
+}
+
+// place adds a source and its tracks.
+func (p *planner) place(i int) {
+	part := &p.parts[i]
+	if part.Clock != trace.ClockUnix && len(p.parts) > 1 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf(
-			"%s: its clock is unknown; it is shown as if its first GPU work were the run's (move it with --offset %d=…)", src.Path, src.Stage))
+			"%s: its clock is unknown; it is shown as if its first GPU work were the run's (move it with --offset %s=…)",
+			part.Path, cmp.Or(part.Capture, strconv.Itoa(part.Stage))))
 	}
+	by := p.move(part)
 	p.Sources = append(p.Sources, Source{
-		Input: in, Name: filepath.Base(src.Path), Label: label(src), Card: p.s.GPUMap[src.Stage],
-		Shift: in.Origin + p.move(i) - p.Base,
+		Input: part.Input, Name: filepath.Base(part.Path), Label: part.label(), Card: part.Card, PID: part.PID,
+		Shift: part.Origin + by - p.Base,
 	})
+	for _, t := range part.tracks {
+		for k := range t.Slices {
+			t.Slices[k].Span = moved(t.Slices[k].Span, by)
+		}
+		for k := range t.Samples {
+			t.Samples[k].At += by
+		}
+		t.Source = i
+		p.Tracks = append(p.Tracks, t)
+	}
 }
 
-// move returns what puts the times of a source's events on the run's clock.
-func (p *planner) move(i int) trace.Time {
-	src := p.s.Sources[i]
-	by := trace.Time(p.moved[src.Stage])
-	if src.Clock != trace.ClockUnix {
-		by += p.first() - p.s.Origin(i)
+// move returns what puts the times of a part's events on the run's clock.
+func (p *planner) move(part *Part) trace.Time {
+	by := p.moved.of(part)
+	if part.Clock != trace.ClockUnix {
+		by += p.first() - part.first
 	}
 	return by
 }
@@ -87,21 +105,11 @@ func (p *planner) move(i int) trace.Time {
 // first returns the run's first GPU start on a known clock, else that of its
 // first source.
 func (p *planner) first() trace.Time {
-	for _, i := range p.order {
-		if p.s.Sources[i].Clock == trace.ClockUnix {
-			return p.s.Origin(i)
+	first, known := p.parts[0].first, false
+	for i := range p.parts {
+		if part := &p.parts[i]; part.Clock == trace.ClockUnix && (!known || part.first < first) {
+			first, known = part.first, true
 		}
 	}
-	return p.s.Origin(p.order[0])
-}
-
-func label(src *analyze.Source) string {
-	label := fmt.Sprintf("stage %d %s", src.Stage, src.StageName)
-	if src.StageName == fmt.Sprintf("stage%d", src.Stage) {
-		label = fmt.Sprintf("stage %d", src.Stage)
-	}
-	if src.Replica > 0 {
-		label += fmt.Sprintf(" · replica %d", src.Replica)
-	}
-	return fmt.Sprintf("%s · rank %d", label, src.Rank)
+	return first
 }

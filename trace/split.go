@@ -12,8 +12,30 @@ import (
 // and share its names, tracks and details. Each knows the name of its own
 // process only, and the first one alone has t's row count and health, so that
 // nothing is counted twice.
-func SplitByProcess(t *Trace) []*Trace {
+func SplitByProcess(t *Trace) []*Trace { return splitAmong(t, t.workingProcesses()) }
+
+// SplitWhole is SplitByProcess with nothing left out: the first trace has the
+// events of the processes without GPU work too.
+func SplitWhole(t *Trace) []*Trace {
 	working := t.workingProcesses()
+	if len(working) < 2 {
+		return []*Trace{t}
+	}
+	var rest []Event
+	for _, e := range t.Events {
+		if !slices.Contains(working, t.Tracks[e.Track].Process) {
+			rest = append(rest, e)
+		}
+	}
+	parts := splitAmong(t, working)
+	if len(rest) > 0 {
+		parts[0].Events = append(parts[0].Events, rest...)
+		SortEvents(parts[0])
+	}
+	return parts
+}
+
+func splitAmong(t *Trace, working []int) []*Trace {
 	if len(working) < 2 {
 		return []*Trace{t}
 	}

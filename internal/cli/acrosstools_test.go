@@ -12,10 +12,7 @@ import (
 // 4 steps of 591 kernels in their frames and 2 before them, 3326 kernels in all
 // (the corpus's README says so of both). What differs is what each tool sees.
 func TestTorchAgainstNsys(t *testing.T) {
-	root := os.Getenv("OMNITRACE_CORPUS")
-	if root == "" {
-		root = filepath.Join(repository, "..", "shared", "corpus")
-	}
+	root := corpusFolder()
 	torch, nsys := filepath.Join(root, "vllm-omni", "qwenimage_online_s4"), filepath.Join(root, "vllm-omni", "nsys", "qwenimage_img.1.sqlite")
 	for _, path := range []string{torch, nsys} {
 		if _, err := os.Stat(path); err != nil {

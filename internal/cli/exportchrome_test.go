@@ -23,10 +23,7 @@ func captures(t *testing.T) []string {
 		}
 		all = append(all, path)
 	}
-	root := os.Getenv("OMNITRACE_CORPUS")
-	if root == "" {
-		root = filepath.Join(repository, "..", "shared", "corpus")
-	}
+	root := corpusFolder()
 	for _, pattern := range []string{"nsys/*.sqlite", "vllm-omni/nsys/*.sqlite"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -66,4 +63,12 @@ func TestCopiesHaveTheSameNumbers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// corpusFolder is where the public corpus is, if it is at hand.
+func corpusFolder() string {
+	if root := os.Getenv("OMNITRACE_CORPUS"); root != "" {
+		return root
+	}
+	return filepath.Join(repository, "..", "shared", "corpus")
 }

@@ -20,6 +20,7 @@ import (
 // command that reads traces has these flags.
 type inputOptions struct {
 	paths     []string
+	labels    []string // of each path, "" for none
 	label     string
 	session   string
 	all       bool
@@ -58,7 +59,7 @@ func (o *inputOptions) validate(args []string) error {
 		if label != "" {
 			o.label = label
 		}
-		o.paths = append(o.paths, path)
+		o.paths, o.labels = append(o.paths, path), append(o.labels, label)
 	}
 	if _, err := parseStages("--gpu-map", o.gpuMap); err != nil {
 		return err

@@ -27,6 +27,9 @@ type loader struct {
 	bar   *progress
 	nsys  string // path of nsys, "" to search
 	quiet bool   // no progress of nsys
+	// whole asks for all events of files in another format than Chrome's, those
+	// of processes without GPU work too.
+	whole bool
 	// within, where set, decides which events of nsys are kept.
 	within func(trace.Kind, trace.Span) bool
 
@@ -102,7 +105,7 @@ func (l *loader) loadFiles(ctx context.Context, s session.Session) ([]analyze.In
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return byProcess(inputs), noneReadable(inputs)
+	return l.byProcess(inputs), noneReadable(inputs)
 }
 
 // noneReadable returns the errors of the inputs if there is nothing else.
@@ -124,20 +127,24 @@ func noneReadable(inputs []analyze.Input) error {
 
 // byProcess makes an input of each process of a file that several wrote: nsys
 // puts all stages into one report.
-func byProcess(inputs []analyze.Input) []analyze.Input {
+func (l *loader) byProcess(inputs []analyze.Input) []analyze.Input {
+	split := trace.SplitByProcess
+	if l.whole {
+		split = trace.SplitWhole
+	}
 	var all []analyze.Input
 	for _, in := range inputs {
 		if in.Trace == nil {
 			all = append(all, in)
 			continue
 		}
-		for i, part := range trace.SplitByProcess(in.Trace) {
-			split := in
-			split.Trace = part
+		for i, part := range split(in.Trace) {
+			own := in
+			own.Trace = part
 			if i > 0 {
-				split.Reported = nil // of the whole file
+				own.Reported = nil // of the whole file
 			}
-			all = append(all, split)
+			all = append(all, own)
 		}
 	}
 	return all
@@ -173,7 +180,7 @@ func loadChrome(ctx context.Context, l *loader, file session.File) (*trace.Trace
 }
 
 func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
-	r, err := nsys.OpenSQLite(ctx, file.Path, l.want)
+	r, err := nsys.OpenSQLite(ctx, file.Path, l.wantNsys())
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +188,18 @@ func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace
 }
 
 func loadReport(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {
-	r, err := nsys.OpenReport(ctx, file.Path, l.want, l.exportOptions(file.Path))
+	r, err := nsys.OpenReport(ctx, file.Path, l.wantNsys(), l.exportOptions(file.Path))
 	if err != nil {
 		return nil, err
 	}
 	return l.collect(r)
+}
+
+func (l *loader) wantNsys() trace.Want {
+	if l.whole {
+		return trace.Want{}
+	}
+	return l.want
 }
 
 func (l *loader) collect(r trace.Reader) (*trace.Trace, error) {
@@ -211,7 +225,7 @@ func loadStats(ctx context.Context, l *loader, file session.File) (*trace.Trace,
 		defer src.Close()
 		inputs = append(inputs, nsys.Input{Name: path, Reader: l.bar.reading(ctx, src)})
 	}
-	stats := nsys.OpenStats(ctx, l.want, inputs...)
+	stats := nsys.OpenStats(ctx, l.wantNsys(), inputs...)
 	t, err := trace.Read(stats)
 	if tables := stats.Tables(); err == nil && len(tables) > 0 {
 		l.reported.Store(file.Path, reportedBy(tables))

@@ -5,11 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,14 +21,13 @@ import (
 	"omnitrace/trace/chrome"
 	"omnitrace/trace/open"
 	"omnitrace/trace/perfetto"
-	"omnitrace/trace/session"
 )
 
 type mergeOptions struct {
 	inputOptions
 	output  string
 	offsets []string
-	shifts  map[int]time.Duration // by stage
+	shifts  merge.Moves
 }
 
 func newMerge(std streams) *cobra.Command {
@@ -40,12 +40,18 @@ by stage and rank and stand in the order of the pipeline, IDs are made unique,
 times are put on one clock. Each stage gets an overview of its phases, steps and
 passes as the GPU saw them, of how busy the GPU was and of how much work was
 queued for it; GPUs that are known by UUID (--gpu-map) get one of how many stages
-worked on them at a time. Torch and nsys traces may be mixed.
+worked on them at a time.
+
+Of each PATH the newest session is taken (or the one of --session), and traces of
+torch.profiler and nsys captures may be mixed: where there are several captures,
+their stages are told apart by tool, by LABEL=PATH, or by session.
 
 A trace without a known clock begins where the run begins; --offset moves the
-traces of a stage by hand. OUT ends in .json, .json.gz, .json.zst or .pftrace.`,
+traces of a stage, or of a capture, by hand. OUT ends in .json, .json.gz,
+.json.zst or .pftrace.`,
 		Example: `  omnitrace merge profiles/ -o run.json.gz
-  omnitrace merge profiles/ --offset 1=-2.5ms -o run.json`,
+  omnitrace merge profiles/ report1.sqlite -o both.json.gz
+  omnitrace merge omni=profiles/ gpu=report1.sqlite --offset gpu=-2.5s -o run.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(args); err != nil {
 				return err
@@ -56,7 +62,7 @@ traces of a stage by hand. OUT ends in .json, .json.gz, .json.zst or .pftrace.`,
 	o.inputOptions.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "`file` to write")
-	f.StringSliceVar(&o.offsets, "offset", nil, "move the traces of a stage: `1=2.5ms`, 1=-3us")
+	f.StringSliceVar(&o.offsets, "offset", nil, "move the traces of a stage or a capture: `1=2.5ms`, nsys=-3us")
 	f.Lookup("all").Hidden = true
 	return cmd
 }
@@ -74,32 +80,38 @@ func (o *mergeOptions) validate(args []string) error {
 	if _, ok := traceSuffix(o.output); !ok {
 		return usagef("-o %s: name a file that ends in %s", o.output, strings.Join(traceSuffixes, ", "))
 	}
-	o.shifts = map[int]time.Duration{}
+	return o.parseOffsets()
+}
+
+func (o *mergeOptions) parseOffsets() error {
+	o.shifts = merge.Moves{}
 	for _, text := range o.offsets {
-		stage, shift, ok := strings.Cut(text, "=")
-		n, err1 := strconv.Atoi(stage)
-		d, err2 := unit.ParseDuration(strings.TrimPrefix(shift, "-"))
-		if !ok || err1 != nil || err2 != nil {
-			return usagef("--offset: %q is not of the form 1=2.5ms", text)
+		what, shift, ok := strings.Cut(text, "=")
+		d, err := unit.ParseDuration(strings.TrimPrefix(shift, "-"))
+		if !ok || err != nil || what == "" {
+			return usagef("--offset: %q is not of the form 1=2.5ms or nsys=2.5ms", text)
 		}
 		if strings.HasPrefix(shift, "-") {
 			d = -d
 		}
-		o.shifts[n] = d
+		o.shifts[what] = d
 	}
 	return nil
 }
 
 func (o *mergeOptions) run(ctx context.Context, std streams) error {
-	var plan *merge.Plan
-	err := o.sessions(ctx, std, analyze.Needs, func(s *analyze.Session) error {
-		warn(std, s.Warnings)
-		plan = merge.NewPlan(s, o.shifts, func(i int) merge.Input { return o.input(ctx, std, s, i) })
-		return nil
-	})
+	if os.Getenv("GOGC") == "" {
+		// What an analysis leaves behind would be larger than all that is copied.
+		defer debug.SetGCPercent(debug.SetGCPercent(50))
+	}
+	parts, err := o.parts(ctx, std)
 	if err != nil {
 		return err
 	}
+	if err := o.checkOffsets(parts); err != nil {
+		return err
+	}
+	plan := merge.NewPlan(parts, o.shifts)
 	for _, w := range plan.Warnings {
 		fmt.Fprintln(std.err, "omnitrace:", w)
 	}
@@ -118,6 +130,23 @@ func (o *mergeOptions) run(ctx context.Context, std streams) error {
 	return err
 }
 
+// checkOffsets reports an --offset of something that is not there.
+func (o *mergeOptions) checkOffsets(parts []merge.Part) error {
+	known := map[string]bool{}
+	for i := range parts {
+		known[strconv.Itoa(parts[i].Stage)] = true
+		if parts[i].Capture != "" {
+			known[parts[i].Capture] = true
+		}
+	}
+	for what := range o.shifts {
+		if !known[what] {
+			return usagef("--offset %s=…: there is no such stage or capture; there are %s", what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	return nil
+}
+
 // writeMerged writes in the format that the name says.
 func writeMerged(w io.Writer, name string, plan *merge.Plan) (merge.Result, error) {
 	if strings.HasSuffix(name, perfetto.Suffix) {
@@ -132,24 +161,6 @@ func writeMerged(w io.Writer, name string, plan *merge.Plan) (merge.Result, erro
 		return done, err
 	}
 	return done, packed.Close()
-}
-
-// input returns how to read a source as a Chrome trace: its file, or, of a file
-// in another format, its events.
-func (o *mergeOptions) input(ctx context.Context, std streams, s *analyze.Session, i int) merge.Input {
-	src := s.Sources[i]
-	in := merge.Input{Overlap: lanesOf(s.Overlaps(i))}
-	if src.Format == string(session.Chrome) {
-		in.Origin, in.Open = chrome.Origin(src.Trace.Header), o.opener(ctx, std, src.Path)
-		return in
-	}
-	in.Origin = chrome.WriteOrigin(src.Trace)
-	in.Open = func() (io.ReadCloser, error) {
-		r, w := io.Pipe()
-		go func() { w.CloseWithError(chrome.Write(w, src.Trace)) }()
-		return r, nil
-	}
-	return in
 }
 
 func (o *mergeOptions) opener(ctx context.Context, std streams, path string) func() (io.ReadCloser, error) {

@@ -37,8 +37,7 @@ func (j *trimJob) use(t *trace.Trace) {
 	j.origin, j.id = chrome.WriteOrigin(t), chrome.ProcessCorrelation
 	j.overlap = nil // what is written has overlaps on lanes of their own
 	j.rows = func(ctx context.Context, _ *progress) (io.ReadCloser, error) {
-		r, w := io.Pipe()
-		go func() { w.CloseWithError(chrome.Write(w, t)) }()
+		r := written(t)
 		return &opened{(&progress{}).reading(ctx, r), r.Close}, nil
 	}
 }

@@ -118,7 +118,7 @@ func (o *viewOptions) file(ctx context.Context, args []string, std streams) (pat
 func (o *viewOptions) build(ctx context.Context, args []string, dir string, std streams) (string, error) {
 	if o.chosen {
 		t := &trimOptions{inputOptions: o.inputOptions, selectOptions: o.selectOptions, output: filepath.Join(dir, "part") + "/"}
-		t.paths = nil
+		t.paths, t.labels = nil, nil
 		if err := cmp.Or(os.Mkdir(filepath.Join(dir, "part"), 0o777), t.validate(args)); err != nil {
 			return "", err
 		}
@@ -133,7 +133,7 @@ func (o *viewOptions) build(ctx context.Context, args []string, dir string, std 
 	}
 	name := strings.TrimSuffix(filepath.Base(filepath.Clean(o.paths[0])), filepath.Ext(o.paths[0]))
 	m := &mergeOptions{inputOptions: o.inputOptions, output: filepath.Join(dir, name+".json.gz")}
-	m.paths = nil
+	m.paths, m.labels = nil, nil
 	if err := m.validate(args); err != nil {
 		return "", err
 	}
