@@ -15,6 +15,9 @@ type Analysis struct {
 	Doc  string // one line for the help
 	// Run makes the table. It is given sessions with no work at all, too.
 	Run func(*Session) Table
+	// Depth is how far into the run Run looks: a session of no more than that
+	// gives the same table.
+	Depth Depth
 
 	order int // place among the tables of a summary
 }
@@ -25,14 +28,19 @@ var registry []Analysis
 // register adds an analysis to those that every summary has. A file that calls
 // it from a package-level variable is all that a new table needs.
 func register(order int, g *grouping) Analysis {
-	a := Analysis{Name: g.name, Doc: g.doc, Run: g.table, order: order}
+	a := g.analysis()
+	a.order = order
 	registry = append(registry, a)
 	return a
 }
 
+func (g *grouping) analysis() Analysis {
+	return Analysis{Name: g.name, Doc: g.doc, Run: g.table, Depth: g.depth()}
+}
+
 // registerTable is register for tables whose rows are not work.
-func registerTable(order int, t Table, fill func(*Session, *Table)) Analysis {
-	a := Analysis{Name: t.Name, Doc: t.Doc, order: order, Run: func(s *Session) Table {
+func registerTable(order int, depth Depth, t Table, fill func(*Session, *Table)) Analysis {
+	a := Analysis{Name: t.Name, Doc: t.Doc, Depth: depth, order: order, Run: func(s *Session) Table {
 		filled := t
 		fill(s, &filled)
 		return filled
@@ -58,16 +66,6 @@ func All() []Analysis {
 	return slices.SortedFunc(slices.Values(registry), func(a, b Analysis) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Name, b.Name))
 	})
-}
-
-// unattributedTables are the tables that need no attribution.
-var unattributedTables = map[string]bool{
-	Stages.Name: true, Devices.Name: true, GPUs.Name: true, Categories.Name: true, Kernels.Name: true, Memory.Name: true,
-}
-
-// Unattributed lists the analyses that make sense with [Options.Unattributed].
-func Unattributed() []Analysis {
-	return slices.DeleteFunc(All(), func(a Analysis) bool { return !unattributedTables[a.Name] })
 }
 
 // Summarize makes the tables of the given analyses, and the totals. Analyses
@@ -96,7 +94,7 @@ func (s *Session) Summarize(analyses []Analysis) *Summary {
 	unknown := s.SummariesOnly()
 	for _, f := range standard {
 		value := f.of(&s.sums.all)
-		if unknown {
+		if unknown || f.launched && s.Depth == WorkAlone {
 			value = Null
 		}
 		sum.Totals.Cells = append(sum.Totals.Cells, value)

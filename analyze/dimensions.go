@@ -31,20 +31,20 @@ var (
 	kernelDimension = dimension{key: "kernel", Column: text("name", "the kernel's name"),
 		id:   func(_ *Session, w *Work) int32 { return w.name },
 		text: func(s *Session, i int32) string { return s.names.Text(trace.NameID(i)) }}
-	requestDimension = dimension{key: "request", Column: id("request", "request of the source, from 0"),
+	requestDimension = dimension{key: "request", attributed: true, Column: id("request", "request of the source, from 0"),
 		id: func(_ *Session, w *Work) int32 { return w.request }}
-	phaseDimension = dimension{key: "phase", Column: text("phase", "phase of the request, or kind of the scheduler pass"),
+	phaseDimension = dimension{key: "phase", attributed: true, Column: text("phase", "phase of the request, or kind of the scheduler pass"),
 		id:      func(_ *Session, w *Work) int32 { return int32(w.phase) },
 		text:    func(_ *Session, i int32) string { return phaseNames[i] },
 		ordered: true}
-	stepDimension = dimension{key: "step", Column: id("step", "denoise step of the request, from 0"),
+	stepDimension = dimension{key: "step", attributed: true, Column: id("step", "denoise step of the request, from 0"),
 		id: func(s *Session, w *Work) int32 {
 			if w.step < 0 {
 				return -1
 			}
 			return s.steps[w.step].index
 		}}
-	iterationDimension = dimension{key: "iteration", Column: id("iteration", "scheduler pass of the source, from 0"),
+	iterationDimension = dimension{key: "iteration", attributed: true, Column: id("iteration", "scheduler pass of the source, from 0"),
 		id: func(s *Session, w *Work) int32 {
 			if w.iteration < 0 {
 				return -1
@@ -88,5 +88,5 @@ func By(keys []string) (Analysis, error) {
 	if len(keys) > maxDimensions {
 		return Analysis{}, fmt.Errorf("%d dimensions: at most %d can be combined", len(keys), maxDimensions)
 	}
-	return Analysis{Name: g.name, Doc: g.doc, Run: g.table}, nil
+	return g.analysis(), nil
 }

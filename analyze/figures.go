@@ -5,15 +5,16 @@ import "slices"
 // A figure is a column whose value is added up over the work of a row.
 type figure struct {
 	Column
-	of func(*tally) Value
+	of       func(*tally) Value
+	launched bool // it is about the calls that launched the work
 }
 
 func count(name, doc string, of func(*tally) int64) figure {
-	return figure{Column{Name: name, Unit: Count, Doc: doc}, func(t *tally) Value { return Int(of(t)) }}
+	return figure{Column: Column{Name: name, Unit: Count, Doc: doc}, of: func(t *tally) Value { return Int(of(t)) }}
 }
 
 func duration(name, doc string, of func(*tally) int64) figure {
-	return figure{Column{Name: name, Unit: Nanoseconds, Doc: doc}, func(t *tally) Value { return Int(of(t)) }}
+	return figure{Column: Column{Name: name, Unit: Nanoseconds, Doc: doc}, of: func(t *tally) Value { return Int(of(t)) }}
 }
 
 // wide marks figures that text shows only on request; share marks those that
@@ -21,11 +22,14 @@ func duration(name, doc string, of func(*tally) int64) figure {
 func wide(f figure) figure  { f.Wide = true; return f }
 func share(f figure) figure { f.Share = true; return f }
 
+// ofLaunches marks figures that need the calls that launched the work.
+func ofLaunches(f figure) figure { f.launched = true; return f }
+
 // The figures, as the architecture defines them.
 var (
 	kernels    = count("kernels", "kernels", func(t *tally) int64 { return t.kernels })
-	launches   = count("launches", "distinct launch calls that own them; a graph replay is one", (*tally).launchCount)
-	unlaunched = wide(count("unlaunched", "kernels whose launch call is not in the file", func(t *tally) int64 { return t.unlaunched }))
+	launches   = ofLaunches(count("launches", "distinct launch calls that own them; a graph replay is one", (*tally).launchCount))
+	unlaunched = ofLaunches(wide(count("unlaunched", "kernels whose launch call is not in the file", func(t *tally) int64 { return t.unlaunched })))
 	events     = count("count", "how many", func(t *tally) int64 { return t.count })
 
 	kernelNS    = duration("kernel_ns", "sum of kernel durations; concurrent streams count twice", func(t *tally) int64 { return t.kernelNS })
@@ -35,7 +39,7 @@ var (
 	busyNS      = duration("busy_ns", "time with at least one of them running; nothing counts twice", func(t *tally) int64 { return t.busyNS })
 	exclusiveNS = share(duration("exclusive_ns", "the device's busy time dealt out so that each nanosecond belongs to one event; adds up to busy_ns", func(t *tally) int64 { return t.exclusiveNS }))
 	idleNS      = duration("idle_ns", "time without any of them between the first and the last", (*tally).idleNS)
-	spanNS      = figure{Column{Name: "span_ns", Unit: Nanoseconds, Doc: "from the first start to the last end; null where clocks can't be compared"}, func(t *tally) Value {
+	spanNS      = figure{Column: Column{Name: "span_ns", Unit: Nanoseconds, Doc: "from the first start to the last end; null where clocks can't be compared"}, of: func(t *tally) Value {
 		if t.mixed {
 			return Null
 		}
@@ -47,8 +51,8 @@ var (
 	p95NS    = wide(quantileFigure("p95_ns", "95th percentile of the durations (nearest rank)", 95))
 	maxNS    = wide(quantileFigure("max_ns", "longest", 100))
 
-	bytesMoved = figure{Column{Name: "bytes", Unit: Bytes, Doc: "bytes moved or set"}, func(t *tally) Value { return Int(t.bytes) }}
-	throughput = figure{Column{Name: "bytes_per_s", Unit: BytesPerSecond, Doc: "bytes over the sum of durations, rounded down"}, func(t *tally) Value {
+	bytesMoved = figure{Column: Column{Name: "bytes", Unit: Bytes, Doc: "bytes moved or set"}, of: func(t *tally) Value { return Int(t.bytes) }}
+	throughput = figure{Column: Column{Name: "bytes_per_s", Unit: BytesPerSecond, Doc: "bytes over the sum of durations, rounded down"}, of: func(t *tally) Value {
 		ns := t.kernelNS + t.memcpyNS + t.memsetNS
 		if ns == 0 || t.bytes == 0 {
 			return Null

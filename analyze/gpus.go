@@ -11,7 +11,7 @@ import (
 
 // GPUs joins the processes that share a physical GPU. It has rows only for
 // devices that are known by UUID: from nsys, or by word of the user.
-var GPUs = registerTable(22, Table{
+var GPUs = registerTable(22, WorkAlone, Table{
 	Name: "gpus", Doc: "physical GPUs: the stages on each, alone and together", ShareOf: "of the GPU's busy time",
 	Columns: []Column{
 		text("gpu", "UUID"),

@@ -22,6 +22,8 @@ type dimension struct {
 	number func(*Session, int32) int64
 	// ordered dimensions sort by id, not by text.
 	ordered bool
+	// attributed dimensions are made of what [Attribution] finds.
+	attributed bool
 }
 
 func (d *dimension) value(s *Session, id int32) Value {

@@ -20,7 +20,7 @@ import (
 // waiting_for_work where no request, step or pass was open, and host_other
 // (python, mostly) where one was. Gaps before work whose launch call is not in
 // the file can't be explained.
-var Idle = registerTable(58, Table{
+var Idle = registerTable(58, Attribution, Table{
 	Name: "idle", Doc: "what the host did while the device was idle", ShareOf: "of the stage's idle time",
 	Columns: idleColumns[:2:2], Brief: true,
 }, func(s *Session, t *Table) {
@@ -29,7 +29,7 @@ var Idle = registerTable(58, Table{
 })
 
 // IdleCalls splits the causes of [Idle] by operator and call.
-var IdleCalls = registerTable(59, Table{
+var IdleCalls = registerTable(59, Attribution, Table{
 	Name: "idle_calls", Doc: "the operators and calls during which the device was idle, largest first", ShareOf: "of the stage's idle time",
 	Columns: append(idleColumns, idleFigures...),
 	Top:     12,

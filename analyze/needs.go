@@ -5,11 +5,6 @@ import (
 	"omnitrace/trace"
 )
 
-// NeedsUnattributed says which events the tables of [Unattributed] are made of.
-func NeedsUnattributed(*rules.Rules) trace.Want {
-	return trace.Want{Kinds: trace.GPUKinds | trace.KindsOf(trace.Launch, trace.Range)}
-}
-
 // ProfileNeeds says which events a profile is made of: those of a summary and the
 // python frames of stacks, which are an eighth of all frames.
 func ProfileNeeds(r *rules.Rules) trace.Want {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"omnitrace/trace"
+	"omnitrace/trace/session"
 )
 
 // A ProcessStage is the user's word for which stage a process is.
@@ -20,20 +21,41 @@ type ProcessStage struct {
 // byStageMap is what identified a stage that the user gave.
 const byStageMap = "--stage-map"
 
+// identifying returns the header that tells where an input belongs. nsys sees
+// all processes that a server starts: where one of them has all GPU work, the
+// others' names say nothing of it, and are not there unless their calls are read.
+func identifying(in Input) *trace.Header {
+	p := workingProcess(in.Trace)
+	if p < 0 || in.File.Format == session.Chrome {
+		return in.Trace.Header
+	}
+	h := *in.Trace.Header
+	h.Processes = h.Processes[p : p+1]
+	return &h
+}
+
 // describeProcess fills in whose GPU work a trace has, where that is one process.
 func (src *Source) describeProcess(t *trace.Trace) {
+	if p := workingProcess(t); p >= 0 {
+		src.PID, src.Process = t.Processes[p].PID, t.Processes[p].Name
+	}
+}
+
+// workingProcess returns the place of the process that all GPU work of t is of,
+// -1 where there is none or it is not known.
+func workingProcess(t *trace.Trace) int {
 	seen := map[int]bool{}
 	for i := range t.Events {
 		if e := &t.Events[i]; e.Kind.GPU() {
 			seen[t.Tracks[e.Track].Process] = true
 		}
 	}
-	if len(seen) != 1 || seen[-1] {
-		return
+	if len(seen) == 1 {
+		for p := range seen {
+			return p
+		}
 	}
-	for p := range seen {
-		src.PID, src.Process = t.Processes[p].PID, t.Processes[p].Name
-	}
+	return -1
 }
 
 // placeProcesses gives the sources of processes that the user named their

@@ -35,9 +35,9 @@ type Options struct {
 	// GPUMap gives the physical GPU of stages, by UUID, where the traces do not.
 	GPUMap   map[int]string
 	Complete bool // nothing is known to be missing
-	// Unattributed leaves all work outside of requests, phases, steps and
-	// passes. It is for measuring what attribution costs: see [Unattributed].
-	Unattributed bool
+	// Depth is how far the tables that are wanted look; the inputs hold the
+	// events that it needs.
+	Depth Depth
 }
 
 // A Session is one run, ready to be put into tables.
@@ -110,7 +110,7 @@ func NewSession(inputs []Input, o Options) (*Session, error) {
 	}
 	s.expectAny()
 	s.numberDevices()
-	if !s.Unattributed {
+	if s.Depth == Attribution {
 		s.readHosts()
 		s.flagSteps()
 	}
@@ -153,7 +153,7 @@ func (s *Session) numberDevices() {
 func newSource(i int, in Input) *Source {
 	id := in.File.Identity
 	if in.Trace != nil {
-		id = id.Refine(in.Trace.Header)
+		id = id.Refine(identifying(in))
 	}
 	src := &Source{Trace: in.Trace, Err: in.Err, reported: in.Reported, Kind: id.Kind, SourceInfo: SourceInfo{
 		ID: fmt.Sprintf("s%d", i), Path: in.File.Path, Format: string(in.File.Format), Role: string(in.File.Role),

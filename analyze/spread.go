@@ -14,7 +14,7 @@ var startup = map[string]bool{
 }
 
 // Startup lists what of the program's start-up lies inside the trace.
-var Startup = registerTable(46, Table{
+var Startup = registerTable(46, Attribution, Table{
 	Name: "startup", Doc: "start-up work inside the trace, which makes the steps it touches slower",
 	Columns: []Column{
 		stageDimension.Column,
@@ -106,7 +106,7 @@ func (s *Session) flagSteps() {
 
 // Spread says how much the steps of a stage differ. Steps that start-up work
 // touched are left out; the first step of each request is kept apart.
-var Spread = registerTable(45, Table{
+var Spread = registerTable(45, Attribution, Table{
 	Name: "spread", Doc: "how much denoise steps differ; steps that start-up work touched are left out",
 	Columns: []Column{
 		stageDimension.Column,

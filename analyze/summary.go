@@ -7,7 +7,7 @@ type Summary struct {
 	Run      Run
 	Sources  []SourceInfo
 	Tables   []Table
-	Totals   Row // one value for each of TotalColumns; null where only summaries are known
+	Totals   Row // one value for each of TotalColumns; null where only summaries are known, or no launches were read
 	Warnings []Warning
 	// Timeline is for outputs that draw: see [Session.Timeline]. It is nil
 	// unless the caller has filled it.

@@ -22,7 +22,7 @@ type unit struct {
 }
 
 // Units says how a stage spends its time by the unit of its work.
-var Units = registerTable(55, Table{
+var Units = registerTable(55, Attribution, Table{
 	Name: "units", Doc: "the unit of work of each stage: how long it takes on the host, how much of it the GPU works",
 	ShareOf: "of the units and the gaps between them: the duty cycle",
 	Columns: []Column{

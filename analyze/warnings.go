@@ -9,7 +9,7 @@ import (
 // warn adds what the sources' health means for the numbers.
 func (s *Session) warn() {
 	for _, src := range s.Sources {
-		src.check()
+		src.check(s.Depth)
 		if src.Err != nil {
 			s.Warnings = append(s.Warnings, Warning{"unreadable", src.ID, src.Err.Error() + "; it is not counted"})
 		}
@@ -41,8 +41,8 @@ func sentence(path string, d trace.Defect) string {
 }
 
 // check counts the source's kernels and adds the defects that show only once
-// launches and GPU work are put together.
-func (src *Source) check() {
+// launches and GPU work are put together, where launches are known.
+func (src *Source) check(depth Depth) {
 	if !src.counted() {
 		return
 	}
@@ -63,6 +63,7 @@ func (src *Source) check() {
 			src.Kernels++
 		}
 		switch {
+		case depth == WorkAlone:
 		case l >= 0 && e.Start < t.Events[l].Start:
 			health.Add(trace.KernelBeforeLaunch, -1)
 		case l < 0 && e.Kind == trace.Kernel:

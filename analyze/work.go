@@ -83,7 +83,7 @@ func (s *Session) addWork(i int, src *Source) {
 		}
 	}
 	s.markSole(s.work[src.from:])
-	if !s.Unattributed {
+	if s.Depth == Attribution {
 		s.attribute(i)
 	}
 }

@@ -12,9 +12,8 @@
 //	compare -n 5 -program ./omnitrace FILE.json.gz…
 //
 // The program is run as "PROGRAM summarize FILE --format json", and the same with
-// the hidden flag --no-attribution: no python frames and operators are read
-// then, and only the tables of stages, devices, categories and kernels are made. bench/run.sh
-// makes the files.
+// --table stages,devices,categories,kernels,memory: no operators are read then,
+// and no python frames but those that name stages. bench/run.sh makes the files.
 package main
 
 import (

@@ -95,7 +95,7 @@ func round(program, file string, plain, summary io.Writer) (turn, error) {
 	}{
 		{&t.gunzip, plain, []string{"gzip", "-dc", file}},
 		{&t.full, summary, []string{program, "summarize", file, "--format", "json"}},
-		{&t.bare, nil, []string{program, "summarize", file, "--format", "json", "--no-attribution"}},
+		{&t.bare, nil, []string{program, "summarize", file, "--format", "json", "--table", "stages,devices,categories,kernels,memory"}},
 	} {
 		if *m.cost, err = measure(m.out, m.command[0], m.command[1:]...); err != nil {
 			return t, err

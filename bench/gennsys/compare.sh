@@ -1,48 +1,62 @@
 #!/bin/sh
-# Times the reader against the sqlite3 shell on the same export: three scans of
-# the columns that the reader reads (printed to nowhere, and only added up), and
-# the reader, with all it makes of them.
+# Times the program against the sqlite3 shell on the same export, in turn: the
+# shell's three scans of the columns that the reader reads, rows printed, and
+# summaries of all and of kernels alone.
 #
 #	go run ./bench/gennsys -o /tmp/big.sqlite && bench/gennsys/compare.sh /tmp/big.sqlite
+#
+# ROUNDS is how often each is run (default: 2), PROGRAM the omnitrace to measure
+# (default: built from here). All write to the null device. A ratio is that of a
+# summary to the shell in the same round. Needs GNU time.
 set -eu
 file=$(realpath "$1")
 cd "$(dirname "$0")/../.."
-reader=$(mktemp)
-program=$(mktemp)
-trap 'rm -f "$reader" "$program"' EXIT
-go test -c -o "$reader" ./nsys
-go build -o "$program" ./cmd/omnitrace
+figures=$(mktemp)
+built=
+trap 'rm -f "$figures" $built' EXIT
+if [ -z "${PROGRAM:-}" ]; then
+	built=$(mktemp)
+	PROGRAM=$built
+	go build -o "$PROGRAM" ./cmd/omnitrace
+fi
 
-kernels='CUPTI_ACTIVITY_KIND_KERNEL'
 kernel_columns='start,end,deviceId,contextId,streamId,correlationId,globalPid,demangledName,gridX,gridY,gridZ,blockX,blockY,blockZ,graphNodeId'
 call_columns='start,end,globalTid,correlationId,nameId'
 nvtx_columns='start,end,globalTid,eventType,text,textId,domainId'
 
-# seconds COMMAND… prints how long a command took.
-seconds() {
-	began=$(date +%s%N)
-	"$@" >/dev/null
-	echo "$(date +%s%N) $began" | awk '{printf "%.2f s", ($1 - $2) / 1e9}'
-}
-# added turns a list of columns into sums of them, max() for texts alike.
-added() { echo "$1" | sed 's/[^,]*/max(&)/g'; }
-
-# measured COMMAND… prints the wall time, the CPU time and the peak memory of a
-# command (GNU time).
+# measured NAME COMMAND… notes what a command took: wall, user and system time
+# in seconds, and its largest resident set in kB.
 measured() {
-	command time -f '%e s, CPU %U + %S s, %M kB' "$@" 2>&1 >/dev/null | tail -1
+	name=$1
+	shift
+	command time -o "$figures" -a -f "$name %e %U %S %M" "$@" >/dev/null
 }
 
 cat "$file" >/dev/null # into the page cache, for all alike
-for round in 1 2; do
-	echo "round $round"
-	echo "  shell, maxima only:   kernels $(seconds sqlite3 "$file" "SELECT $(added $kernel_columns) FROM $kernels"),\
- calls $(seconds sqlite3 "$file" "SELECT $(added $call_columns) FROM CUPTI_ACTIVITY_KIND_RUNTIME"),\
- ranges $(seconds sqlite3 "$file" "SELECT $(added $nvtx_columns) FROM NVTX_EVENTS")"
-	echo "  shell, one after the other, rows printed:"
-	echo "    kernels $(measured sqlite3 "$file" "SELECT $kernel_columns FROM $kernels")"
-	echo "    calls $(measured sqlite3 "$file" "SELECT $call_columns FROM CUPTI_ACTIVITY_KIND_RUNTIME")"
-	echo "    ranges $(measured sqlite3 "$file" "SELECT $nvtx_columns FROM NVTX_EVENTS")"
-	echo "  summarize: $(measured "$program" summarize -q --format json "$file")"
-	OMNITRACE_NSYS_EXPORT=$file "$reader" -test.run '^$' -test.bench Large -test.benchtime 1x | sed -n 's|^BenchmarkLarge/|  reader, |p'
+for round in $(seq "${ROUNDS:-2}"); do
+	: >"$figures"
+	load=$(uptime | sed 's/.*average: //')
+	measured kernels sqlite3 "$file" "SELECT $kernel_columns FROM CUPTI_ACTIVITY_KIND_KERNEL"
+	measured calls sqlite3 "$file" "SELECT $call_columns FROM CUPTI_ACTIVITY_KIND_RUNTIME"
+	measured ranges sqlite3 "$file" "SELECT $nvtx_columns FROM NVTX_EVENTS"
+	measured summarize "$PROGRAM" summarize -q --format json "$file"
+	measured kernels-only "$PROGRAM" summarize -q --format json --table kernels "$file"
+	echo "round $round, load average $load"
+	awk '
+		{ wall[$1] = $2; cpu[$1] = $3 + $4; peak[$1] = $5 }
+		function line(name, w, c) { printf "  %-28s %7.2f s   CPU %7.2f s", name, w, c }
+		function against(what, name, w, c, most) {
+			line(what, wall[name], cpu[name])
+			printf "   peak %5d MB   of the shell: wall %.2f, CPU %.2f (target: %s)\n", peak[name] * 1024 / 1e6, wall[name] / w, cpu[name] / c, most
+		}
+		END {
+			scans = wall["kernels"] + wall["calls"] + wall["ranges"]
+			busy = cpu["kernels"] + cpu["calls"] + cpu["ranges"]
+			line("shell, kernels", wall["kernels"], cpu["kernels"]); print ""
+			line("shell, calls", wall["calls"], cpu["calls"]); print ""
+			line("shell, ranges", wall["ranges"], cpu["ranges"]); print ""
+			line("shell, the three scans", scans, busy); print ""
+			against("summarize", "summarize", scans, busy, "1.5")
+			against("summarize --table kernels", "kernels-only", wall["kernels"], cpu["kernels"], "3")
+		}' "$figures"
 done

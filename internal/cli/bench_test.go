@@ -14,7 +14,7 @@ func BenchmarkSummarize(b *testing.B) {
 	if path == "" {
 		b.Skip("OMNITRACE_BENCH names no trace")
 	}
-	for name, flags := range map[string][]string{"attributed": nil, "plain": {"--no-attribution"}} {
+	for name, flags := range map[string][]string{"attributed": nil, "plain": {"--table", "stages,devices,categories,kernels"}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				args := append([]string{"summarize", path, "--format", "json"}, flags...)

@@ -29,8 +29,9 @@ func runCommand(t *testing.T, args ...string) []byte {
 
 // A wholeSummary is the JSON of summarize.
 type wholeSummary struct {
-	Totals map[string]any
-	Tables map[string][]map[string]any
+	Sources []map[string]any
+	Totals  map[string]any
+	Tables  map[string][]map[string]any
 }
 
 func wholeJSON(t *testing.T, path string) wholeSummary {

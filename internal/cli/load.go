@@ -176,7 +176,11 @@ func loadChrome(ctx context.Context, l *loader, file session.File) (*trace.Trace
 		return nil, err
 	}
 	defer plain.Close()
-	return trace.Read(chrome.NewReader(plain, l.want))
+	want := l.want
+	if want.Kinds != 0 { // GPU work is of the process that launched it: the trace says so nowhere else
+		want.Kinds |= trace.KindsOf(trace.Launch)
+	}
+	return trace.Read(chrome.NewReader(plain, want))
 }
 
 func loadSQLite(ctx context.Context, l *loader, file session.File) (*trace.Trace, error) {

@@ -21,7 +21,6 @@ type summarizeOptions struct {
 	saveOptions
 	by          []string
 	expectSteps int
-	plain       bool
 }
 
 func newSummarize(std streams) *cobra.Command {
@@ -38,7 +37,10 @@ several sessions is taken unless --session or --all says otherwise.
 
 Times are exact to the nanosecond in JSON and CSV. Sums of durations count
 concurrent streams twice; busy time does not; exclusive time deals the busy time
-out so that the rows of a table add up to it.`,
+out so that the rows of a table add up to it.
+
+Some tables need little: with --table kernels, memory or gpus only GPU work is
+read, and with stages, devices or categories its launches too.`,
 		Example: `  omnitrace summarize profiles/
   omnitrace summarize profiles/ --by stage,category --format csv
   omnitrace summarize trace_rank0.json.gz --table kernels --top 50 --sort count`,
@@ -56,14 +58,11 @@ out so that the rows of a table add up to it.`,
 	f.IntVar(&o.expectSteps, "expect-steps", 0, "the number of denoise steps of each request; a trace that disagrees is reported")
 	o.selectOptions.flags(cmd)
 	o.saveOptions.flags(cmd)
-	// For bench/compare: what attribution costs is what this spares.
-	f.BoolVar(&o.plain, "no-attribution", false, "only the tables that need no attribution")
-	_ = f.MarkHidden("no-attribution")
 	return cmd
 }
 
 func (o *summarizeOptions) validate(args []string) error {
-	o.known.ExpectSteps, o.known.Unattributed = o.expectSteps, o.plain
+	o.known.ExpectSteps = o.expectSteps
 	if err := o.inputOptions.validate(args); err != nil {
 		return err
 	}
@@ -87,10 +86,7 @@ func (o *summarizeOptions) validate(args []string) error {
 }
 
 func (o *summarizeOptions) analyses() ([]analyze.Analysis, error) {
-	switch {
-	case len(o.by) == 0 && o.plain:
-		return analyze.Unattributed(), nil
-	case len(o.by) == 0:
+	if len(o.by) == 0 {
 		return analyze.All(), nil
 	}
 	a, err := analyze.By(o.by)
@@ -103,8 +99,23 @@ func (o *summarizeOptions) analyses() ([]analyze.Analysis, error) {
 	return []analyze.Analysis{a}, nil
 }
 
+// wanted returns those of the analyses whose tables are shown, and how far they
+// and what else was asked for look into the run.
+func (o *summarizeOptions) wanted(all []analyze.Analysis, sel analyze.Selection) ([]analyze.Analysis, analyze.Depth) {
+	chosen := slices.DeleteFunc(slices.Clone(all), func(a analyze.Analysis) bool {
+		return len(o.tables) > 0 && !slices.Contains(o.tables, a.Name)
+	})
+	switch {
+	case len(chosen) < len(o.tables): // others than analyses make
+		return all, analyze.Attribution
+	case o.save != "" || o.expectSteps > 0 || o.chosen.Draws:
+		return chosen, analyze.Attribution
+	}
+	return chosen, min(analyze.DepthOf(chosen), sel.Depth())
+}
+
 func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
-	analyses, err := o.analyses()
+	all, err := o.analyses()
 	if err != nil {
 		return err
 	}
@@ -112,12 +123,10 @@ func (o *summarizeOptions) run(cmd *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
-	needs := analyze.TableNeeds
-	if o.plain {
-		needs = analyze.NeedsUnattributed
-	}
+	analyses, depth := o.wanted(all, sel)
+	o.known.Depth = depth
 	err = o.write(std, func(w io.Writer) error {
-		return o.sessions(cmd.Context(), std, needs, func(s *analyze.Session) error {
+		return o.sessions(cmd.Context(), std, depth.Needs, func(s *analyze.Session) error {
 			if err := s.Select(sel); err != nil {
 				return usageError{err}
 			}
