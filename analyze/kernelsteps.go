@@ -94,7 +94,7 @@ func (s *Session) repeating(kernels []launched, known bool) period.Result {
 		seq.Names[i] = uint32(s.work[k.work].name)
 	}
 	seq.Hint = func(name uint32) period.Hint { return s.hints[name] }
-	return period.Find(seq)
+	return s.sequences.find(seq)
 }
 
 // periodLoop turns positions in the sequence of kernels into times of launch.

@@ -64,6 +64,7 @@ func (s *Session) findRequests(i int) {
 
 // lookForRequests returns the requests of a source, numbered, with their loops.
 func (s *Session) lookForRequests(src *Source) []request {
+	defer func() { s.sequences.known = nil }()
 	var all []request
 	for _, track := range src.trackOrder() {
 		all = append(all, src.threads[track].findRequests(track, s.isGeneration(src))...)

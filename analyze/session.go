@@ -54,6 +54,7 @@ type Session struct {
 	names         trace.Names // of kernels and memory operations, over all sources
 	categories    trace.Names
 	hints         []period.Hint // of names, as far as they were needed
+	sequences     sequences     // of kernels, of the source whose requests are looked for
 	launches      []launch      // calls that launched any work, by source and time
 	sums          sums
 	numberings    map[place]*numbering // while requests are being numbered
@@ -73,6 +74,7 @@ type Source struct {
 	reported *Reported
 	from     int  // where its work begins in Session.work, while it is the last
 	hidden   bool // a selection left none of its work
+	part     bool // a copy of some of the work of another trace
 	threads  map[trace.TrackID]*thread
 	launched map[trace.TrackID][]launched // kernels by thread, in the order of their launches; while attributing
 	host     *host                        // once asked for
