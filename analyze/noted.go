@@ -69,10 +69,15 @@ func (src *Source) unmarked() bool {
 // no such copy. What makes no sense in a note is left out.
 func (src *Source) noted() ([]request, bool) {
 	var note struct {
+		Part     bool           `json:"part"`
 		Requests []NotedRequest `json:"requests"`
 	}
 	text, ok := src.Trace.Meta[trace.NoteKey]
-	if !ok || json.Unmarshal([]byte(text), &note) != nil || note.Requests == nil {
+	if !ok || json.Unmarshal([]byte(text), &note) != nil {
+		return nil, false
+	}
+	src.part = note.Part
+	if note.Requests == nil {
 		return nil, false
 	}
 	threads := map[threadOfProcess]trace.TrackID{}

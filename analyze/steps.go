@@ -63,14 +63,14 @@ func (s *Session) nothing(source int) (Work, bool) {
 }
 
 // knownSteps returns work as it would lie in each step that a cache spared, and
-// in those between others with work. What lies outside is not shown: the rest
-// of a trimmed trace has marks and no work.
+// in those between others with work. What lies outside is not shown, and of a
+// copied part nothing: it has marks of steps whose work was left out.
 func (s *Session) knownSteps() []Work {
 	extent := s.extents(func(w *Work) int32 { return w.step })
 	var known []Work
 	for i := range s.steps {
 		st := &s.steps[i]
-		if st.hidden || !st.cached && !extent[st.source].Contains(trace.Time(i)) {
+		if st.hidden || s.Sources[st.source].part || !st.cached && !extent[st.source].Contains(trace.Time(i)) {
 			continue
 		}
 		if w, ok := s.nothing(st.source); ok {
@@ -88,7 +88,7 @@ func (s *Session) knownPasses() []Work {
 	var known []Work
 	for i := range s.iterations {
 		it := &s.iterations[i]
-		if it.hidden || it.Phase == rules.Dummy || !extent[it.source].Contains(trace.Time(i)) {
+		if it.hidden || s.Sources[it.source].part || it.Phase == rules.Dummy || !extent[it.source].Contains(trace.Time(i)) {
 			continue
 		}
 		if w, ok := s.nothing(it.source); ok {

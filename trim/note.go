@@ -9,7 +9,8 @@ import (
 
 // A Note is what a copy says, under [chrome.NoteKey], of how it was made.
 type Note struct {
-	Trims []Trimmed `json:"trims"` // the first copy's first
+	Trims []Trimmed `json:"trims"`          // the first copy's first
+	Part  bool      `json:"part,omitempty"` // some of the source's work was chosen, and not all
 	// Requests are those of the copy: see [analyze.Excerpt].
 	Requests []analyze.NotedRequest `json:"requests,omitempty"`
 }
@@ -41,6 +42,7 @@ func (f *Filter) Note(r *chrome.Copied, t Trimmed) []byte {
 	}
 	n.Trims = append(n.Trims, t)
 	if !f.all {
+		n.Part = true
 		n.Requests = f.requests()
 	}
 	text, err := json.Marshal(n)
