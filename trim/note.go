@@ -27,11 +27,13 @@ type Trimmed struct {
 	Damage  []string `json:"source_damage,omitempty"`
 }
 
-// Note returns the note of a copy that the filter has made: nothing for a copy
-// of everything, which adds nothing to what its source says. Of t only Source,
-// Flags and Shed are taken.
+// Note returns the note of a copy that the filter has made: that of the source
+// for a copy of all its rows, unless it has none and is a part already, as what
+// was read of a capture for the copy is. Of t only Source, Flags and Shed are
+// taken.
 func (f *Filter) Note(r *chrome.Copied, t Trimmed) []byte {
-	if r.Kept == r.Rows && r.Clipped+r.Repaired+r.Unsound == 0 && len(r.Damage()) == 0 {
+	whole := r.Kept == r.Rows && r.Clipped+r.Repaired+r.Unsound == 0 && len(r.Damage()) == 0
+	if whole && (f.all || r.Note != nil) {
 		return r.Note
 	}
 	var n Note
