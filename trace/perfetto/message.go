@@ -17,11 +17,6 @@ func (m *message) number(field protowire.Number, v uint64) {
 	*m = protowire.AppendVarint(*m, v)
 }
 
-func (m *message) double(field protowire.Number, bits uint64) {
-	*m = protowire.AppendTag(*m, field, protowire.Fixed64Type)
-	*m = protowire.AppendFixed64(*m, bits)
-}
-
 func (m *message) text(field protowire.Number, s string) {
 	*m = protowire.AppendTag(*m, field, protowire.BytesType)
 	*m = protowire.AppendString(*m, s)
