@@ -16,10 +16,7 @@ import (
 // thread and sort of event: they are merged, which took a sixth of the time
 // that slices.SortStableFunc did.
 func SortEvents(t *Trace) {
-	runs := t.runs()
-	if n := len(runs); n > 2 {
-		t.mergeRuns(runs, make([]Event, runs[n-1]-runs[0]))
-	}
+	t.mergeRuns(t.runs(), nil)
 }
 
 // minRun is how long runs are at least: shorter ones are sorted by insertion.
@@ -56,32 +53,35 @@ func (t *Trace) insert(from, i int) {
 // parallelMerge is from how many events on halves are merged side by side.
 const parallelMerge = 1 << 14
 
-// mergeRuns merges the runs between the given ends; spare is as long as they.
-func (t *Trace) mergeRuns(ends []int, spare []Event) {
+// mergeRuns merges the runs between the given ends. It returns spare, whose
+// content is of no use, as long as merging made it: the rows of an nsys export
+// are in order but for a few, and room for all events again would double a
+// large trace.
+func (t *Trace) mergeRuns(ends []int, spare []Event) []Event {
 	if len(ends) <= 2 {
-		return
+		return spare
 	}
 	half := len(ends) / 2
 	from, middle, to := ends[0], ends[half], ends[len(ends)-1]
-	left, right := func() { t.mergeRuns(ends[:half+1], spare[:middle-from]) }, func() { t.mergeRuns(ends[half:], spare[middle-from:]) }
 	if to-from < parallelMerge {
-		left()
-		right()
+		spare = t.mergeRuns(ends[:half+1], spare)
+		spare = t.mergeRuns(ends[half:], spare)
 	} else {
 		var other sync.WaitGroup
-		other.Go(left)
-		right()
+		other.Go(func() { t.mergeRuns(ends[:half+1], nil) })
+		spare = t.mergeRuns(ends[half:], spare)
 		other.Wait()
 	}
-	t.merge(from, middle, to, spare)
+	return t.merge(from, middle, to, spare)
 }
 
-// merge merges the neighbours [from, middle) and [middle, to).
-func (t *Trace) merge(from, middle, to int, spare []Event) {
+// merge merges the neighbours [from, middle) and [middle, to), and returns spare.
+func (t *Trace) merge(from, middle, to int, spare []Event) []Event {
 	// What stands before the first of the right ones stays where it is.
 	first := &t.Events[middle]
 	from += sort.Search(middle-from, func(i int) bool { return t.compare(&t.Events[from+i], first) > 0 })
-	left, right, out := spare[:copy(spare, t.Events[from:middle])], t.Events[middle:to], t.Events[from:to]
+	spare = append(spare[:0], t.Events[from:middle]...)
+	left, right, out := spare, t.Events[middle:to], t.Events[from:to]
 	for len(left) > 0 && len(right) > 0 {
 		if t.compare(&left[0], &right[0]) <= 0 {
 			out[0], left = left[0], left[1:]
@@ -91,6 +91,7 @@ func (t *Trace) merge(from, middle, to int, spare []Event) {
 		out = out[1:]
 	}
 	copy(out, left)
+	return spare
 }
 
 func (t *Trace) compare(a, b *Event) int {
