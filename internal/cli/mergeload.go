@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"omnitrace/analyze"
@@ -44,7 +45,7 @@ func (o *mergeOptions) capture(ctx context.Context, std streams, c mergeCapture)
 	bar := newProgress(std.err, size, !o.quiet)
 	defer bar.done()
 	r := &captureReader{o: o, opts: opts, c: c, loader: &loader{
-		std: std, want: analyze.Needs(opts.Rules), bar: bar, nsys: o.nsys, quiet: o.quiet, whole: true,
+		std: std, want: analyze.TableNeeds(opts.Rules), bar: bar, nsys: o.nsys, quiet: o.quiet, whole: true,
 	}}
 	parts, err := r.read(ctx)
 	warn(std, r.warn)
@@ -68,6 +69,7 @@ func (r *captureReader) read(ctx context.Context) ([]merge.Part, error) {
 			return nil, err
 		}
 		sketches, parts = append(sketches, inputs...), append(parts, one...)
+		debug.FreeOSMemory() // the next one need not come on top of what this one left
 	}
 	if err := noneReadable(sketches); err != nil {
 		return nil, err
