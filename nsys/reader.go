@@ -114,6 +114,7 @@ func (r *reader) start() error {
 // plan chooses the tables to read and counts the rows of all.
 func (r *reader) plan() []plan {
 	var plans []plan
+	var calls, work int64
 	for i := range tables {
 		t := &tables[i]
 		p, ok := r.db.plan(t)
@@ -127,7 +128,17 @@ func (r *reader) plan() []plan {
 		case rows > 0 || r.db.damage != "":
 			plans = append(plans, p)
 			r.expect += rows
+			if t.kinds&trace.GPUKinds != 0 {
+				work += rows
+			}
+			if t.kinds.Has(trace.Launch) {
+				calls += rows
+			}
 		}
+	}
+	if r.want.Owners {
+		// Most calls that launched nothing are left out; some are named as wanted.
+		r.expect -= max(0, calls-work) * 3 / 4
 	}
 	return plans
 }
@@ -135,8 +146,8 @@ func (r *reader) plan() []plan {
 // leastRow is less than any row of an event table takes in a file, in bytes.
 const leastRow = 16
 
-// Expect returns how many events Next will yield at most, for callers that keep
-// them; about that many in a file whose row numbers have gaps.
+// Expect returns about how many events Next will yield, for callers that keep
+// them: at most that many where all calls are wanted and row numbers have no gaps.
 func (r *reader) Expect() int64 { return min(r.expect, r.db.size/leastRow) }
 
 func (r *reader) Header() *trace.Header { return r.header }
