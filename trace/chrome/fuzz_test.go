@@ -114,7 +114,9 @@ func TestHostileText(t *testing.T) {
 				r.Close()
 				d := time.Since(began)
 				t.Logf("pieces of %d: %v, %d MB", size, d.Round(time.Millisecond), heap>>20)
-				if d > 5*time.Second {
+				// What grows with the square of this length takes many minutes; the
+				// race detector on a busy machine takes seconds.
+				if d > time.Minute {
 					t.Errorf("%v for %d MB", d, n>>20)
 				}
 			}
