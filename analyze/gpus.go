@@ -118,36 +118,6 @@ func (s *Session) checkGPUs() {
 	}
 }
 
-// A Card is a physical GPU that is known by UUID.
-type Card struct {
-	UUID, Name string
-	// Busy is when work of each stage ran, on the clock of the sources.
-	Busy map[int]trace.Spans
-}
-
-// Cards returns the physical GPUs whose sources share a clock, by UUID.
-func (s *Session) Cards() []Card {
-	var all []Card
-	cards := s.cards()
-	for _, uuid := range slices.Sorted(maps.Keys(cards)) {
-		c := cards[uuid]
-		if len(c.clocks) > 1 {
-			continue
-		}
-		busy := map[int]trace.Spans{}
-		for _, l := range c.lanes {
-			for l.next(); l.busy.Len() > 0; l.next() {
-				busy[l.stage] = append(busy[l.stage], l.busy)
-			}
-		}
-		for stage, spans := range busy {
-			busy[stage] = trace.UnionOf(spans)
-		}
-		all = append(all, Card{UUID: uuid, Name: c.name, Busy: busy})
-	}
-	return all
-}
-
 // A usage is how long a stage, or all of them, ran on a GPU.
 type usage struct {
 	busy, shared int64 // shared: of that, with another stage running
