@@ -66,8 +66,9 @@ func (s *Session) findRequests(i int) {
 func (s *Session) lookForRequests(src *Source) []request {
 	defer func() { s.sequences.known = nil }()
 	var all []request
+	generation := s.isGeneration(src)
 	for _, track := range src.trackOrder() {
-		all = append(all, src.threads[track].findRequests(track, s.isGeneration(src))...)
+		all = append(all, src.threads[track].findRequests(track, generation)...)
 	}
 	if len(all) == 0 {
 		all = s.findUnmarked(src)
